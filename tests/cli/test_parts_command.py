@@ -14,19 +14,19 @@ def computed(monkeypatch):
     """The parts that were computed; those in `fails` fail."""
     found = SimpleNamespace(done=[], fails=())
 
-    def job(image, plan, part, monitor):
+    def job(block, plan, part, monitor):
         yield from monitor.report("denoising")
         if part.frames[0] in found.fails:
             raise FitError("no luck.")
         found.done.append(part.frames[0])
-        block = image.crop(T=slice(*part.near))
         result = block.like(np.asarray(block.array(), np.float32))
         return SimpleNamespace(
             stopped="steps", roles=("result",), report={}, image=lambda role: result
         )
 
-    monkeypatch.setattr(denoise, "job", job)
-    monkeypatch.setattr(denoise, "measured", lambda image, config: ([{"settings": {}}], []))
+    monkeypatch.setattr(denoise.METHOD, "job", job)
+    monkeypatch.setattr(denoise.METHOD, "frames", lambda plan, part: list(range(*part.near)))
+    monkeypatch.setattr(denoise.METHOD, "measured", lambda image, config: ([{"settings": {}}], []))
     return found
 
 
@@ -78,3 +78,23 @@ def test_finished_parts_are_kept_if_there_is_no_such_device(run, computed, words
     assert "cuda:98" in error
     assert run(*command, "--resume", f"{out}.parts")[0] == 0
     assert computed.done == [1]
+
+
+@pytest.mark.parametrize(
+    "result", [(), ("--result", "in.zarr"), ("--result", "in.zarr/0"), ("--result", "taken.zarr")]
+)
+def test_a_result_that_cannot_be_written_is_named_before_anything_is_measured(
+    run, words, tmp_path, monkeypatch, result
+):
+    """By default, the result is beside the plan with its name: here, that of the input."""
+    write(tmp_path / "taken.zarr", Image(np.zeros((2, 8, 8)), "TYX"))
+
+    def measured(image, config):
+        raise AssertionError("it was measured first")
+
+    monkeypatch.setattr(denoise.METHOD, "measured", measured)
+    monkeypatch.chdir(tmp_path)
+    status, _, errors = run("plan", "in.zarr", "in.json", *result)
+    assert status != 0
+    assert "exists" in errors if "taken.zarr" in result else "would overwrite the input" in errors
+    assert not (tmp_path / "in.json").exists()

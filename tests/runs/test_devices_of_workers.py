@@ -73,7 +73,7 @@ def test_a_part_is_computed_on_the_device_of_its_worker(tmp_path, monkeypatch):
         )
         yield
 
-    monkeypatch.setattr(denoise, "job", job)
+    monkeypatch.setattr(denoise.METHOD, "job", job)
     monkeypatch.setenv(DEVICE, "cuda:1")
     finish(part_job(plan, 0, Monitor()))
     assert seen == ["cuda:1"]

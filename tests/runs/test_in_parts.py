@@ -40,7 +40,7 @@ def _small_parts(monkeypatch):
     def layout(image, config, channels, memory):
         return boxes(image, Needs(0.0, 1.0, 0.0, 2, 2, others=1), memory)
 
-    monkeypatch.setattr(denoise, "layout", layout)
+    monkeypatch.setattr(denoise.METHOD, "layout", layout)
 
 
 def request(image, path, **settings):
@@ -184,7 +184,7 @@ def test_the_function_returns_the_result_and_tells_what_failed(tmp_path, monkeyp
         raise FitError("no luck.")
         yield
 
-    monkeypatch.setattr(denoise, "job", fails)
+    monkeypatch.setattr(denoise.METHOD, "job", fails)
     with pytest.raises(FitError, match=r"part 0: no luck\..* 0 of 4 parts are finished and kept"):
         compute_in_parts("denoise", movie(), tmp_path / "failed.zarr", **KNOWN)
 

@@ -12,7 +12,8 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.make import make_plan
-from napari_cellinr.runs.scale.methods.denoise import _hot_pixels, measured
+from napari_cellinr.runs.scale.methods.denoise import _hot_pixels
+from napari_cellinr.runs.scale.methods.measured import measured
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import load_plan, save_plan
 from napari_cellinr.runs.scale.run import run_plan
@@ -229,3 +230,21 @@ def test_a_part_of_an_image_has_the_hot_pixels_of_its_place():
     assert mask.shape == (16, 34)
     np.testing.assert_array_equal(np.argwhere(mask), [[1, 1]])
     assert _hot_pixels({}, part) is None
+
+
+def test_copied_frames_are_no_pattern_of_the_camera_in_a_plan():
+    """The noise of a frame that is stored again and again is the same, as offsets are."""
+    usual = movie(1, (64, 64))
+    settings = CellINRConfig(gain=1.0, read_noise=2.0, offset=100.0)
+    _, texts = measured(usual.like(np.repeat(usual.array(), 8, 0)), settings)
+    assert not any("offsets" in text for text in texts)
+
+
+def test_clusters_of_hot_pixels_are_no_pattern_of_the_camera_in_a_plan():
+    image, hot = movie(10), (slice(20, 22), slice(30, 32))
+    data = np.array(image.data)
+    data[:, *hot] = 3000
+    settings = CellINRConfig(gain=1.0, read_noise=2.0, offset=100.0)
+    found, texts = measured(image.like(data), settings)
+    assert found[0]["offsets"] is None
+    assert not any("offsets" in text for text in texts)

@@ -15,7 +15,7 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.runs.scale import make, state
-from napari_cellinr.runs.scale.methods import denoise
+from napari_cellinr.runs.scale.methods import measured
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source, digest, is_same
@@ -139,12 +139,12 @@ def test_noise_that_does_not_grow_with_brightness_is_no_obstacle(tmp_path, monke
     generator = np.random.default_rng(0)
     light = 500 + 200 * np.sin(np.arange(64) / 5)[:, None] * np.sin(np.arange(64) / 5)
     write(tmp_path / "in.zarr", Image(light + generator.normal(0, 5, (2, 64, 64)), axes="TYX"))
-    estimated = denoise.estimate_noise
+    estimated = measured.estimate_noise
 
     def flat(*given, **more):
         return replace(estimated(*given, **more), gain=0.0)
 
-    monkeypatch.setattr(denoise, "estimate_noise", flat)
+    monkeypatch.setattr(measured, "estimate_noise", flat)
     assert finish(run_plan(planned(tmp_path))).failed == {}
 
 

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from napari_cellinr import Image, read, write
+from napari_cellinr import denoise as denoise_whole
+from napari_cellinr import superresolve as superresolve_whole
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods import method_of_action
+from napari_cellinr.methods.spatime.between.noise import random_field
 from napari_cellinr.runs.scale import layout, make
 from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve
 from napari_cellinr.runs.scale.parts import part_job
@@ -115,13 +118,13 @@ def recorded(folder, data):
     return Source(str(folder / "in.zarr"))
 
 
-def in_tiles(monkeypatch, length):
-    """Let plans have tiles of this length."""
+def in_tiles(monkeypatch, length, most_frames=1000):
+    """Let plans have tiles of this length, in blocks of at most so many frames."""
 
     def boxes(image, needs, memory):
         shape, n_frames = layout.frame_shape(image), image.sizes["T"]
         tiles = layout._tiles(shape, (length,) * len(shape), needs)
-        count = min(needs.most_frames, n_frames)
+        count = min(needs.most_frames, n_frames, most_frames)
         found = [
             Part(0, frames, layout._near(frames, needs, n_frames), own, wide)
             for frames in layout.blocks(n_frames, count)
@@ -171,7 +174,7 @@ def test_memory_for_super_resolution_is_kept_by_tiles(tmp_path):
     data = np.broadcast_to(np.float32(1), (6, 32, 512, 512))
     image = Image(data, axes="TZYX")
     config = method_of_action("superresolve").config(scale={"t": 2})
-    found, memory = superresolve.layout(image, config, [{}], 2.5e9)
+    found, memory = superresolve.METHOD.layout(image, config, [{}], 2.5e9)
     assert memory <= 2.5e9
     assert {part.own for part in found} == set(
         itertools.product([(0, 32)], [(0, 256), (256, 512)], [(0, 256), (256, 512)])
@@ -182,11 +185,48 @@ def test_memory_for_super_resolution_is_kept_by_tiles(tmp_path):
     assert len(found) == 4 * len(times)
 
 
-def test_noise_that_is_added_is_not_divided_into_tiles(tmp_path):
-    image = Image(np.broadcast_to(np.float32(1), (6, 32, 512, 512)), axes="TZYX")
-    config = method_of_action("superresolve").config(scale={"t": 2}, noise="match")
-    found, _ = superresolve.layout(image, config, [{}], 50e9)
-    assert not any(part.is_tile for part in found)
+@pytest.mark.parametrize("noise", ["match", "remove"])
+@pytest.mark.parametrize("parts", ["tiles", "blocks"])
+def test_noise_of_super_resolution_is_treated_as_in_the_whole(tmp_path, monkeypatch, noise, parts):
+    """Without motion, which is found from random places, so that only noise can differ."""
+    truth = cells(9, (128, 128), 0.5) if parts == "tiles" else cells(21, (64, 64), 0.5)
+    noisy = np.random.default_rng(1).poisson(truth[::2] - 100) + 100.0
+    source = recorded(tmp_path, noisy.astype(np.float32))
+    settings = {"noise": noise, "motion": "never"}
+    whole = superresolve_whole(read(source.path), scale={"t": 2}, **settings).images[0].array()
+    if parts == "tiles":
+        in_tiles(monkeypatch, 64)
+    else:
+        monkeypatch.setattr(superresolve, "MOST_FRAMES", 2)
+    plan = planned(source, tmp_path, "superresolve", **settings)
+    assert len(plan.parts) == (4 if parts == "tiles" else 5)
+    found = result_of(plan)
+    sd = float(np.sqrt(np.mean((noisy - truth[::2]) ** 2)))
+    rms = float(np.sqrt(np.mean((found - whole) ** 2)))
+    assert rms < 0.01 * sd
+
+
+def test_denoising_in_parts_is_like_the_whole(tmp_path, monkeypatch):
+    """Tiles of odd numbers of voxels and frames, with noise that is estimated."""
+    light = cells(7, (160, 192)) - 100
+    noisy = np.random.default_rng(1).poisson(light) + 100.0
+    source = recorded(tmp_path, noisy.astype(np.float32))
+    settings = {"background": "keep"}
+    whole = denoise_whole(read(source.path), **settings).images[0].array()
+    in_tiles(monkeypatch, 96, most_frames=3)
+    monkeypatch.setitem(SETTINGS, "denoise", {})
+    plan = planned(source, tmp_path, "denoise", **settings)
+    assert len(plan.parts) == 12
+    found, sd = result_of(plan), float(np.sqrt(np.mean((noisy - light - 100) ** 2)))
+    assert float(np.sqrt(np.mean((found - whole) ** 2))) < 0.01 * sd
+
+
+def test_random_fields_are_the_same_whatever_part_is_made():
+    whole = random_field((3, 5), [(-20, 200), (-70, 90)], (0.0, 1.5))
+    part = random_field((3, 5), [(40, 150), (-10, 70)], (0.0, 1.5))
+    np.testing.assert_allclose(part, whole[60:170, 60:140], atol=1e-6)
+    assert whole.std() == pytest.approx(1, abs=0.02)
+    assert not np.array_equal(whole, random_field((3, 6), [(-20, 200), (-70, 90)], (0.0, 1.5)))
 
 
 def test_a_kill_while_tiles_are_blended_changes_nothing(tmp_path, monkeypatch):

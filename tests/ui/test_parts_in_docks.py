@@ -38,7 +38,10 @@ class Parts:
     def measured(self, image, config):
         return [{"settings": {}}], []
 
-    def job(self, image, plan, part, monitor):
+    def frames(self, plan, part):
+        return list(range(*part.near))
+
+    def job(self, block, plan, part, monitor):
         first = part.frames[0]
         while len(self.done) >= self.allowed:
             yield from monitor.report("denoising")
@@ -47,7 +50,6 @@ class Parts:
         yield Progress("denoising", 0, 1)
         if first in self.fails:
             raise FitError("no luck.")
-        block = image.crop(T=slice(*part.near))
         if not monitor.stopped:
             self.done.append(first)
         result = block.like(np.asarray(block.array(), np.float32) + 1)
@@ -60,8 +62,8 @@ class Parts:
 @pytest.fixture
 def parts(monkeypatch):
     fake = Parts()
-    for name in ("layout", "measured", "job"):
-        monkeypatch.setattr(denoise, name, getattr(fake, name))
+    for name in ("layout", "measured", "frames", "job"):
+        monkeypatch.setattr(denoise.METHOD, name, getattr(fake, name))
     return fake
 
 
@@ -390,7 +392,7 @@ def test_cancelled_while_it_is_planned_nothing_is_kept(
         assert ends.wait(60)
         return parts.measured(image, config)
 
-    monkeypatch.setattr(denoise, "measured", measured)
+    monkeypatch.setattr(denoise.METHOD, "measured", measured)
     opened.parts.box.setCurrentText("always")
     said = texts_of(opened)
     opened.run()

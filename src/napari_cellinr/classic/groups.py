@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["groups_seconds", "iter_groups"]
+__all__ = ["FRAMES_APART", "groups_seconds", "iter_groups"]
 
 Floats: TypeAlias = "NDArray[np.float32]"
 Shape: TypeAlias = tuple[int, ...]
 
 _SHAPES = {1: (9, 10, 2), 2: (9, 10, 4), 3: (5, 4, 4)}  # axes: patch, distance, spacing; voxels
 _SERIES = {1: (9, 10, 2), 2: (7, 10, 4), 3: (4, 4, 4)}  # the same for patches of two frames
-_TIME = (2, 1, 2)  # along time: patch, search distance, spacing; frames
+FRAMES_APART = 2
+"""Frames from one reference patch to the next, counted from the first frame of a series."""
+
+_TIME = (2, 1, FRAMES_APART)  # along time: patch, search distance, spacing; frames
 _MOTION = 2  # search distance in other frames, in voxels
 _THIN = 4  # voxels along an axis up to which patches are not moved along it
 _MEMBERS = 90  # patches in a group

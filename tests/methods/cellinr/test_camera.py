@@ -6,7 +6,11 @@ import pytest
 from napari_cellinr import CellINRConfig, Image
 from napari_cellinr.classic.camera.camera_pattern import CameraPattern
 from napari_cellinr.methods.cellinr.recording import camera
-from napari_cellinr.methods.cellinr.recording.camera import find_offsets, without_pattern
+from napari_cellinr.methods.cellinr.recording.camera import (
+    PlainPlanes,
+    find_offsets,
+    without_pattern,
+)
 from napari_cellinr.methods.cellinr.recording.defects import find_defects
 
 LINES = np.random.default_rng(1).normal(0, 8, (48, 1))
@@ -62,3 +66,27 @@ def test_planes_are_looked_at_once_if_no_more_are_used_at_the_second_time(monkey
     assert looked_at == [(10, 800, 800)]
     find_offsets(planes[:, :400, :400])
     assert looked_at[1:] == [(10, 400, 400), (20, 400, 400)]
+
+
+def test_clusters_are_replaced_in_the_planes_that_are_looked_at_only(monkeypatch):
+    planes = np.random.default_rng(2).normal(100, 4, (4000, 48, 48)).astype(np.float32)
+    hot, replaced = np.zeros((48, 48), bool), []
+    hot[20:22, 30:32] = True
+    planes[:, hot] = 3000
+    usual = camera.interpolated
+
+    def interpolated(frame, missing):
+        replaced.append(frame.shape)
+        return usual(frame, missing)
+
+    monkeypatch.setattr(camera, "interpolated", interpolated)
+    found = find_offsets(PlainPlanes(planes, hot))
+    assert found is None
+    assert 0 < len(replaced) < 1000
+
+
+def test_copies_among_the_planes_that_are_looked_at_count_once():
+    planes = np.random.default_rng(2).normal(100, 4, (6, 48, 48)).astype(np.float32)
+    copied = PlainPlanes(np.repeat(planes, 5, 0), None)
+    np.testing.assert_array_equal(copied[::1], planes)
+    np.testing.assert_array_equal(copied[7], planes[1])

@@ -68,12 +68,16 @@ def test_recorded_frames_are_kept_and_a_sentence_says_that_the_movie_flickers(no
 
 
 def test_matched_frames_have_the_noise_of_recorded_ones(noisy):
-    fitted = superresolve(Image(noisy, "TYX"), scale={"t": 2}, noise="match", **QUICK)
-    found = fitted.images[0].array()
-    np.testing.assert_array_equal(found[::2], noisy)
-    recorded, made = errors(found)
-    assert abs(10 * np.log10(made / recorded)) < 0.5
-    assert "flickers" not in " ".join(fitted.report["warnings"])
+    made = []
+    for seed in range(4):
+        settings = {"noise": "match", "seed": seed, **QUICK}
+        fitted = superresolve(Image(noisy, "TYX"), scale={"t": 2}, **settings)
+        found = fitted.images[0].array()
+        np.testing.assert_array_equal(found[::2], noisy)
+        recorded, one = errors(found)
+        made.append(one)
+        assert "flickers" not in " ".join(fitted.report["warnings"])
+    assert abs(10 * np.log10(np.mean(made) / recorded)) < 0.5
 
 
 def test_noise_is_removed_from_the_series_first(noisy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
@@ -9,8 +10,6 @@ from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer, say, say_warning, seconds_in_words
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from napari_cellinr.runs.scale.plan import Plan
 
 __all__ = ["add", "run"]
@@ -68,6 +67,7 @@ def run(options: Namespace) -> int:
     place = place_of(options.plan)
     output = options.result or str(place.with_suffix(".zarr"))
     check_overwrite(options, [options.plan], [options.input])
+    _check_result(output, options.input)
     check_writable(options.plan, (".json",))
     check_writable(output, (".zarr",))
     config = read_config(options, method_of_action(options.method).config)
@@ -83,6 +83,18 @@ def run(options: Namespace) -> int:
     for line in described(plan, options.plan):
         say(line)
     return 0
+
+
+def _check_result(output: str, source: str) -> None:
+    """Raise `FileError` if the result would replace something; one that was begun may go on."""
+    from napari_cellinr.errors import FileError
+    from napari_cellinr.io.names import place_of
+    from napari_cellinr.runs.scale.plan import notes_folder
+
+    check_overwrite(Namespace(overwrite=True), [output], [source])
+    place = place_of(output)
+    if place.exists() and not notes_folder(place).is_dir():
+        raise FileError(f"{output} exists; choose another name with --result, or delete it.")
 
 
 def described(plan: Plan, path: str) -> list[str]:

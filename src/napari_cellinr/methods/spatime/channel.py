@@ -342,9 +342,10 @@ class ChannelFit:
         series, state = self.series, self.state
         self._is_compared = True
         given, seed = series.frames[interval], self.config.seed
-        made = series.frame(interval + 0.5)
         added = self.config.noise == "match"
-        series.noise = measured(given, made, self._noise, series.span, seed, is_added=added)
+        if series.noise is None:  # otherwise it was measured in the whole of the recording
+            made = series.frame(interval + 0.5)
+            series.noise = measured(given, made, self._noise, series.span, seed, is_added=added)
         if series.noise is not None:
             self._report_facts({"noise left between frames": round(series.noise.kept, 2)})
             text = flicker_warning(series.noise, given)

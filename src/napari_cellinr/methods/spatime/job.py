@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.between.damaged import Channel
+    from napari_cellinr.methods.spatime.between.noise import AddedNoise
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
 
-__all__ = ["superresolve_job"]
+__all__ = ["Within", "superresolve_job"]
 
 DENOISING = 0.4
 """Fraction of the time limit for removing noise first."""
@@ -55,8 +56,32 @@ RESERVE = 0.8
 """Fraction of the time limit for fitting; the rest is for rendering."""
 
 
+@dataclass(frozen=True)
+class Within:
+    """What was found in the whole of a recording, of which a series of one channel is a part.
+
+    Parameters
+    ----------
+    noise
+        That frames between frames lack, and where the series lies; measured if not given.
+    denoised
+        The series without noise, if that is to be removed first.
+    removed
+        The noise that was removed.
+    """
+
+    noise: AddedNoise | None = None
+    denoised: Image | None = None
+    removed: Noise | None = None
+
+
 def superresolve_job(
-    source: Image, config: SpatimeConfig, monitor: Monitor, *, lazily: bool = False
+    source: Image,
+    config: SpatimeConfig,
+    monitor: Monitor,
+    *,
+    lazily: bool = False,
+    within: Within | None = None,
 ) -> Generator[Progress, Message, Fitted]:
     """Return the job that fits every channel and renders the result.
 
@@ -70,6 +95,8 @@ def superresolve_job(
         Of the job.
     lazily
         Whether the result is rendered only when parts of it are read.
+    within
+        The recording of which the source is a part; it is all of it if not given.
 
     Returns
     -------
@@ -86,16 +113,17 @@ def superresolve_job(
     grid = output_grid(source, config)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
-    shown = source
+    within = within or Within()
+    shown = within.denoised
     texts: list[str] = []
-    if config.noise == "remove":
+    if config.noise == "remove" and shown is None:
         shown, texts = yield from _denoised(source, config, monitor)
     recorded = _channels_of(source)
-    if config.noise == "remove":
+    if shown is not None:
         cleaned = _channels_of(shown)
         channels = [looked_at(c, raw) for c, raw in zip(cleaned, recorded, strict=True)]
         removed: list[Noise | None] = [
-            estimate_noise(raw[middle_frame(channel.faulty, len(raw))])
+            within.removed or estimate_noise(raw[middle_frame(channel.faulty, len(raw))])
             for channel, raw in zip(channels, recorded, strict=True)
         ]
     else:  # else denoising has looked
@@ -110,7 +138,7 @@ def superresolve_job(
         fitted = yield from published_job(source, whole, config, grid, device, monitor, lazily)
     else:
         fitted = yield from _stage_by_stage(
-            source, channels, removed, config, grid, device, monitor, lazily
+            source, channels, removed, config, grid, device, monitor, lazily, within.noise
         )
     report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
@@ -156,11 +184,12 @@ def _stage_by_stage(
     device: torch.device,
     monitor: Monitor,
     lazily: bool,
+    lacking: AddedNoise | None,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     between = bool(intervals_of(grid))
     fitted = [
-        _series(channel.frames, source, config, device, noise if between else None)
+        _series(channel.frames, source, config, device, noise if between else None, lacking)
         for channel, noise in zip(channels, removed, strict=True)
     ]
     limit = config.max_seconds
@@ -205,6 +234,7 @@ def _series(
     config: SpatimeConfig,
     device: torch.device,
     removed: Noise | None,
+    lacking: AddedNoise | None,
 ) -> Series:
     steps = source.steps
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
@@ -212,8 +242,9 @@ def _series(
     sections = Samples("cubic") if config.planes == "thin" else MEANS
     blur = config.psf / steps["X"] if config.psf else None
     return Series(
-        frames, axes, aspect, device=device, sections=sections, blur=blur, removed=removed
-    )
+        frames, axes, aspect, device=device, sections=sections, blur=blur, removed=removed,
+        noise=lacking,
+    )  # fmt: skip
 
 
 def _fitted(

@@ -17,13 +17,14 @@ from napari_cellinr.io.names import ADDRESSES, place_of
 from napari_cellinr.io.safety.inputs import input_at
 from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.methods import method_of_action
+from napari_cellinr.runs.scale.changes import first_changed
 from napari_cellinr.runs.scale.make import check_space, make_plan
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.opened import file_of, growing, lazy, levels_of, limits_of, reads
 from napari_cellinr.runs.scale.plan import Plan, load_plan, notes_folder
 from napari_cellinr.runs.scale.run import run_plan
-from napari_cellinr.runs.scale.source import Source, digest, is_same
-from napari_cellinr.runs.scale.state import PLAN_FILE
+from napari_cellinr.runs.scale.source import Source, digest, is_same, with_time
+from napari_cellinr.runs.scale.state import PLAN_FILE, State
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -282,15 +283,23 @@ def _begun(request: PartsRequest) -> Plan | None:
             "action": request.action,
             "settings": request.config.changes(),
             "outputs": {"result": str(request.path)},
-            "result": geometry(module_of(request.action).result(request.image, request.config)),
+            "result": geometry(result_of(request.image, request.config)),
             "version": __version__,
         }
     )
     known = plain({name: getattr(plan, name) for name in expected})
     known["result"]["name"] = expected["result"]["name"]  # of the layer, which may be renamed
-    is_its = known == expected and is_same(plan.digest, digest(request.image))
-    is_its = is_its and (not plan.source.path or reads(plan.source, request.image))
-    return plan if is_its else None
+    if not (known == expected and is_same(plan.digest, digest(request.image))):
+        return None
+    if plan.source.path:
+        return plan if reads(plan.source, request.image) else None
+    changed, _ = first_changed(plan, State(plan), with_time(request.image))
+    if changed is not None and not request.overwrite:
+        raise FileError(
+            f"the image was edited after part {changed} of {request.path} was computed: going on "
+            "would give a mixture. Undo the edit and go on, or choose another name for the result."
+        )
+    return plan if changed is None else None
 
 
 def _check_inputs(request: PartsRequest) -> None:

@@ -11,7 +11,9 @@ from napari_cellinr.fitting.saved.stored import geometry
 from napari_cellinr.io.names import place_of, without_secrets
 from napari_cellinr.io.zarr.missing import missing_chunks
 from napari_cellinr.methods import method_of_action
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.changes import stamp_of
+from napari_cellinr.runs.scale.methods import method_in_parts
+from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.plan import Plan
 from napari_cellinr.runs.scale.seams import n_kept
 from napari_cellinr.runs.scale.source import digest, frame_shape, with_time
@@ -75,10 +77,11 @@ def make_plan(
             "parameters, which would be written into the plan; leave them out, and give them to "
             "fsspec by its variables or its file, such as FSSPEC_HTTPS."
         )
-    module, found = module_of(action), source.image() if image is None else image.canonical()
-    result, series = module.result(found, config), with_time(found)
-    channels, texts = module.measured(series, config)
-    parts, needed = module.layout(series, config, channels, SHARE * memory / workers)
+    method, found = method_in_parts(action), source.image() if image is None else image.canonical()
+    stamp = stamp_of(source, found)  # before anything is measured
+    result, series = result_of(found, config), with_time(found)
+    channels, texts = method.measured(series, config)
+    parts, needed = method.layout(series, config, channels, SHARE * memory / workers)
     texts += missing_chunks(source.path, source.level) if source.path else []
     return Plan(
         action=action,
@@ -92,6 +95,7 @@ def make_plan(
         seconds=_seconds(action, series, config, parts),
         memory=needed,
         warnings=tuple(texts),
+        stamp=stamp,
     )
 
 

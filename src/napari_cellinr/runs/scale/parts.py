@@ -7,19 +7,34 @@ import platform
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_cellinr import __version__
 from napari_cellinr.errors import CellINRError, ConfigError, DataError, FileError, FitError
+from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.resources.guard import explained_failures
 from napari_cellinr.io.zarr.regions import coarsen, complete, read_region, write_region
+from napari_cellinr.runs.scale.changes import (
+    check_before,
+    check_finished,
+    digest_of_part,
+    stamp_of,
+)
 from napari_cellinr.runs.scale.executors import DEVICE
-from napari_cellinr.runs.scale.methods import module_of
+from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.seams import blended, keep_bands
-from napari_cellinr.runs.scale.source import digest, frame_shape, is_same, only_value, with_time
+from napari_cellinr.runs.scale.source import (
+    digest,
+    frame_shape,
+    is_same,
+    only_value,
+    read_part,
+    with_time,
+)
 from napari_cellinr.runs.scale.state import State
 
 if TYPE_CHECKING:
@@ -39,7 +54,7 @@ POLL: Final = 1.0
 """Seconds between two looks whether the run was stopped."""
 
 _checked: dict[str, str] = {}
-"""Digest of each recording that this process has checked, by plan."""
+"""Stamp of each recording that this process has checked, by plan."""
 
 
 def compute(plan: Plan, number: int) -> None:
@@ -96,7 +111,7 @@ def part_job(
     if state.is_done(number):
         return
     if number >= len(plan.parts):
-        yield from _make_coarser(plan, number, state, monitor)
+        yield from _make_coarser(plan, number, state, monitor, image)
     else:
         try:
             yield from _fit(plan, number, state, monitor, image)
@@ -133,20 +148,25 @@ def _fit(
     plan: Plan, number: int, state: State, monitor: Monitor, given: Image | None
 ) -> Generator[Progress, Message, None]:
     """Compute a part, and write it."""
-    part, identity = plan.parts[number], plan.identity()
-    if _checked.get(identity) != plan.digest:
+    part, identity, method = plan.parts[number], plan.identity(), method_in_parts(plan.action)
+    image = with_time(plan.source.image() if given is None else given.canonical())
+    stamp = stamp_of(plan.source, image, None)
+    if _checked.get(identity) != stamp:
         if wrong := check_worker(plan, given):
             raise FileError(wrong)
-        _checked[identity] = plan.digest
-    image = with_time(plan.source.image() if given is None else given.canonical())
+        _checked[identity] = stamp
+    texts = check_before(plan, state, image, stamp)
+    reading = partial(read_part, image, part, method.frames(plan, part))
+    block = yield from in_background("reading", reading, monitor, needed=True)
+    assert block is not None
     device = os.environ.get(DEVICE, "")
     here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
     fitted, level = None, None
     try:
         with explained_failures():
-            fitted = yield from module_of(plan.action).job(image, here, part, monitor)
+            fitted = yield from method.job(block, here, part, monitor)
     except DataError:
-        if (level := only_value(image, part)) is None:
+        if (level := only_value(block)) is None:
             raise
     if monitor.stopped or (fitted is not None and fitted.stopped == "user"):
         raise FitError("it was stopped before its end.")
@@ -166,8 +186,11 @@ def _fit(
     facts = {
         "seconds": monitor.seconds,
         "held_out": report.get("held_out"),
-        "warnings": list(report.get("warnings", ())),
+        "warnings": [*texts, *report.get("warnings", ())],
         "computer": platform.node(),
+        "read": digest_of_part(block),
+        "stamp": stamp,
+        "time": time.time(),
     }
     state.note(number, facts)
 
@@ -210,17 +233,19 @@ def _own(result: Image, part: Part, values: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _make_coarser(
-    plan: Plan, number: int, state: State, monitor: Monitor
+    plan: Plan, number: int, state: State, monitor: Monitor, given: Image | None
 ) -> Generator[Progress, Message, None]:
     """Make the coarser levels of some frames, whose parts must be finished."""
     frames, result = plan.coarse_frames(number), plan.image
     leading = [axis for axis in result.axes if axis in "TC"]
-    missing = state.missing_for([dict(zip(leading, one, strict=True)) for one in frames])
-    if missing:
+    needed = state.parts_of([dict(zip(leading, one, strict=True)) for one in frames])
+    if missing := [one for one in needed if not state.is_done(one)]:
         raise ConfigError(
             f"part {number} makes coarser levels of what part {missing[0]} computes, which is not "
             "finished; run that first."
         )
+    held = None if given is None else with_time(given.canonical())
+    check_finished(plan, state, held, needed)
     windows: dict[str, dict[int, tuple[float, float]]] = {}
     for role, place in zip(plan.outputs, plan.places, strict=True):
         found: dict[int, tuple[float, float]] = {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
-FORMAT: Final = "napari-cellinr plan 2"
+FORMAT: Final = "napari-cellinr plan 3"
 
 FRAMES_AT_ONCE: Final = 16
 """Frames of which one part makes the coarser levels."""
@@ -90,6 +90,8 @@ class Plan:
         Estimated seconds and bytes of one part.
     warnings
         What users should know.
+    stamp
+        Of the files of the recording when the plan was made, from `stamp_of`.
     version
         Of this package.
     """
@@ -105,6 +107,7 @@ class Plan:
     seconds: float
     memory: float
     warnings: tuple[str, ...] = ()
+    stamp: str = ""
     version: str = field(default=__version__)
 
     @property

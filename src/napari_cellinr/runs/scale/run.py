@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_cellinr.errors import CellINRError, FitError
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.runs.scale.changes import RecordingChangedError
 from napari_cellinr.runs.scale.parts import check_worker, compute, finish_plan, part_job
 from napari_cellinr.runs.scale.state import State
 
@@ -115,7 +116,7 @@ class _Run:
     def __init__(self, plan: Plan, state: State) -> None:
         self._plan, self._state = plan, state
         self._started, self._paused = time.monotonic(), 0.0
-        self.found = Finished(total=plan.n_parts)
+        self.found, self._changed = Finished(total=plan.n_parts), False
         self._before = self._done = len(state.done)
 
     def one_by_one(
@@ -135,11 +136,11 @@ class _Run:
                 self._done += 1
             except CellINRError as error:
                 if not self.found.stopped:
-                    self.found.failed[number] = str(error)
+                    self._fail(number, error)
             finally:
                 job.close()
             self._paused += monitor.paused_seconds
-            if self.found.stopped:
+            if self.found.stopped or self._changed:
                 return
 
     def together(self, numbers: list[int], workers: Workers) -> Generator[Progress, Message, None]:
@@ -154,14 +155,15 @@ class _Run:
                 lost = False
                 for future in [one for one in pending if one.done()]:
                     number = pending.pop(future)
-                    outcome = self._outcome(future)
+                    outcome = self._outcome(future, number)
                     if outcome == "done":
                         self._done, restarts = self._done + 1, 0
                     elif outcome == "lost":
                         lost = True
                         self._again(number, left)
-                    else:
-                        self.found.failed[number] = outcome
+                    if self._changed:
+                        self._state.stop()
+                        return
                 if lost:
                     left += pending.values()
                     pending.clear()
@@ -204,19 +206,27 @@ class _Run:
             return
         left.append(number)
 
-    def _outcome(self, future: Future[Any]) -> str:
-        """Return `done`, `lost` if the worker was lost, or what went wrong."""
+    def _fail(self, number: int, error: Exception) -> None:
+        """Note why a part has failed; all others would if the recording has changed."""
+        self._changed = self._changed or isinstance(error, RecordingChangedError)
+        is_ours = isinstance(error, CellINRError)
+        self.found.failed[number] = str(error) if is_ours else f"{type(error).__name__}: {error}"
+
+    def _outcome(self, future: Future[Any], number: int) -> str:
+        """Return `done`, `lost` if the worker was lost, or `failed`."""
         try:
             future.result()
         except CellINRError as error:
-            return str(error)
+            self._fail(number, error)
+            return "failed"
         except (BrokenProcessPool, CancelledError, OSError, TimeoutError):
             return "lost"
         except Exception as error:  # Dask raises errors of its own
             lost = {"KilledWorker", "FutureCancelledError", "CommClosedError", "FuturesCancelled"}
             if type(error).__name__ in lost:
                 return "lost"
-            return f"{type(error).__name__}: {error}"
+            self._fail(number, error)
+            return "failed"
         return "done"
 
     def _restart(self, workers: Workers, restarts: int) -> Generator[Progress, Message, None]:

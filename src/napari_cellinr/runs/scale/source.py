@@ -12,14 +12,23 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part
 
-__all__ = ["Source", "digest", "frame_shape", "is_same", "only_value", "sample", "with_time"]
+__all__ = [
+    "Source",
+    "digest",
+    "frame_shape",
+    "is_same",
+    "only_value",
+    "read_part",
+    "sample",
+    "with_time",
+]
 
 DIGEST_VOXELS = {"Z": 4, "Y": 64, "X": 64}
 """Voxels of each of the blocks by which a recording is recognised."""
@@ -177,8 +186,8 @@ def _blocks(image: Image, most: Mapping[str, int]) -> list[Image]:
     return found
 
 
-def only_value(image: Image, part: Part) -> float | None:
-    """Return the value that all voxels have that a part reads; None if they differ.
+def read_part(image: Image, part: Part, numbers: Sequence[int]) -> Image:
+    """Return all that a part reads, in memory; axes T, [Z,] Y, X.
 
     Parameters
     ----------
@@ -186,17 +195,29 @@ def only_value(image: Image, part: Part) -> float | None:
         The recording, lazy, with axis T.
     part
         The part.
+    numbers
+        Of the frames that it reads, ascending.
     """
     channel = image.take("C", part.channel) if "C" in image.axes else image
     space = zip("ZYX"[-len(part.wide) :], part.wide, strict=True)
-    wide = channel.crop(**{axis: slice(*one) for axis, one in space})
-    found: set[float] = set()
-    for number in range(*part.near):
-        frame = wide.take("T", number).array()
-        found |= {float(frame.min()), float(frame.max())}
-        if len(found) > 1:
-            return None
-    return found.pop()
+    wide = channel.crop(
+        T=slice(numbers[0], numbers[-1] + 1), **{axis: slice(*one) for axis, one in space}
+    )
+    found = [wide.take("T", number - numbers[0]).array() for number in numbers]
+    return wide.like(np.stack(found))
+
+
+def only_value(block: Image) -> float | None:
+    """Return the value that all voxels have that a part reads; None if they differ.
+
+    Parameters
+    ----------
+    block
+        From `read_part`.
+    """
+    values = block.array()
+    low, high = float(values.min()), float(values.max())
+    return low if low == high else None
 
 
 def with_time(image: Image) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -23,6 +24,7 @@ PLAN_FILE: Final = "plan.json"
 _MANIFEST: Final = "cellinr-parts.json"
 _STOP: Final = "stop"
 _CREATED: Final = "created"
+_COMPARED: Final = "compared"
 _OLD_LOCK: Final = "created.lock"
 _FORMAT: Final = "napari-cellinr parts 1"
 _RUNS: Final = re.compile("[0-9a-f]{32}")
@@ -127,14 +129,13 @@ class State:
             return []
         return [number for number in range(self._plan.n_parts) if _name(number) in names]
 
-    def missing_for(self, frames: Sequence[Mapping[str, int]]) -> list[int]:
-        """Return the parts of some frames that are not finished."""
+    def parts_of(self, frames: Sequence[Mapping[str, int]]) -> list[int]:
+        """Return the parts that compute some frames, finished or not."""
         wanted = {(one.get("C", 0), one.get("T", 0)) for one in frames}
         return [
             number
             for number, part in enumerate(self._plan.parts)
             if any((part.channel, frame) in wanted for frame in range(*part.frames))
-            and not self.is_done(number)
         ]
 
     def note(self, number: int, facts: Mapping[str, Any]) -> None:
@@ -161,16 +162,39 @@ class State:
         """
         return self._folder / _edges(self._identity, number, role)
 
+    def facts(self, number: int) -> dict[str, Any]:
+        """Return what was noted about a part; nothing if it is not finished."""
+        return self._notes.read(_name(number)) or {}
+
+    def time_of(self, number: int) -> float:
+        """Return when a part was finished, as of `time.time`; infinite if that was not noted."""
+        found = self.facts(number).get("time")
+        return float(found) if isinstance(found, int | float) else math.inf
+
     def warnings_of(self, number: int) -> list[str]:
         """Return the warnings of a finished part."""
-        facts = self._notes.read(_name(number)) or {}
-        found = facts.get("warnings", ())
+        found = self.facts(number).get("warnings", ())
         return [str(text) for text in found] if isinstance(found, list) else []
 
     def notes(self) -> dict[int, dict[str, Any]]:
         """Return what was noted about each finished part, by its number."""
         found = {number: self._notes.read(_name(number)) for number in range(self._plan.n_parts)}
         return {number: facts for number, facts in found.items() if facts is not None}
+
+    @property
+    def compared(self) -> str:
+        """Stamp of the recording with which the finished parts were compared last."""
+        return str((self._notes.read(_COMPARED) or {}).get("stamp", ""))
+
+    def note_compared(self, stamp: str) -> None:
+        """Note that finished parts have read what the recording holds now.
+
+        Parameters
+        ----------
+        stamp
+            Of the recording.
+        """
+        self._notes.write(_COMPARED, {"stamp": stamp})
 
     @property
     def is_stopped(self) -> bool:
@@ -203,7 +227,7 @@ class State:
     def _written(self) -> list[Path]:
         """Return the notes of this plan that are there; the manifest, which lists them, is last."""
         n_parts = self._plan.n_parts
-        names = (_STOP, _OLD_LOCK, *map(_name, range(n_parts)), _MANIFEST)
+        names = (_STOP, _COMPARED, _OLD_LOCK, *map(_name, range(n_parts)), _MANIFEST)
         edges = _kept_edges(self._folder, self._identity, n_parts, self._plan.outputs)
         return [*edges, *_found(self._notes, names)]
 
@@ -219,7 +243,7 @@ class State:
             roles = found if isinstance(found := manifest.get("roles"), list) else []
             known = [role for role in roles if _ROLE.fullmatch(str(role))]
             remove_files(_kept_edges(self._folder, run, n_parts, known))
-            names = (_CREATED, _STOP, *map(_name, range(n_parts)), _MANIFEST)
+            names = (_CREATED, _STOP, _COMPARED, *map(_name, range(n_parts)), _MANIFEST)
             remove_files(_found(Notes(self._folder, run), names))
         remove_files(self._written())
         self._is_old = False

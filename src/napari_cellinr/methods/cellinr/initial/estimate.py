@@ -11,12 +11,13 @@ import torch
 
 from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
-from napari_cellinr.classic.groups import iter_groups
-from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
+from napari_cellinr.classic.groups import FRAMES_APART, iter_groups
+from napari_cellinr.classic.smoothing import CPU
 from napari_cellinr.methods.cellinr.initial.half import Half
+from napari_cellinr.methods.cellinr.initial.probe import probe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ __all__ = [
     "Guides",
     "InitialEstimate",
     "choose_estimate",
+    "first_shared",
     "frames_at_once",
     "group",
     "group_series",
@@ -168,6 +170,8 @@ def initial_estimate(
     monitor: Monitor,
     *,
     probed: bool = True,
+    box: Sequence[slice] | None = None,
+    whole: Sequence[int] = (),
 ) -> Generator[Progress, Message, InitialEstimate]:
     """Estimate twice, with and without a small change: yield `Progress`, return both.
 
@@ -190,6 +194,9 @@ def initial_estimate(
         Of the job.
     probed
         Whether to make the second estimate; if not, `shifted` is the first one.
+    box, whole
+        Where in an image of how many voxels the values lie, so that the probe is that of the
+        whole; they are all of it if not given.
 
     Returns
     -------
@@ -199,7 +206,9 @@ def initial_estimate(
     seconds, n_workers = budget.seconds, budget.n_workers
     name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
     end = None if seconds is None else time.monotonic() + seconds
-    probe = _probe(values.shape, budget.grain, generator)
+    if box is None:
+        box, whole = [slice(0, size) for size in values.shape], values.shape
+    probe = probe_of(box, whole, budget.grain, generator)
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
         distance = search_distance(name, values.shape)
@@ -327,7 +336,7 @@ def group_series(
     length = len(own) if own else frames_at_once(values[0].size)
     firsts = range(own.start, own.stop, length) if own else range(0, len(values), length)
     for number, first in enumerate(firsts):
-        wide = slice(max(0, first - SHARED), first + length + SHARED)
+        wide = slice(first_shared(first), first + length + SHARED)
         job = iter_groups(
             values[wide],
             guides[wide],
@@ -346,6 +355,17 @@ def group_series(
             result[first + length :] = guides[first + length :]
             return result, False
     return result, True
+
+
+def first_shared(frame: int) -> int:
+    """Return the first frame that a part of a series needs, so that its patches are the same.
+
+    Parameters
+    ----------
+    frame
+        The first frame that the part returns.
+    """
+    return max(0, frame - SHARED) // FRAMES_APART * FRAMES_APART
 
 
 def frames_at_once(n_voxels: int) -> int:
@@ -379,15 +399,3 @@ def _cheaper(name: str, shape: tuple[int, ...]) -> str:
     distance = search_distance(name, shape)
     nearer = (other for other in _CHOICES[1:-1] if _DISTANCES[other] < distance)
     return next(nearer, _CHOICES[-1])
-
-
-def _probe(
-    shape: tuple[int, ...], grain: float, generator: np.random.Generator
-) -> NDArray[np.float32]:
-    """Return noise of standard deviation 1 and of the same grain as that of the image."""
-    probe = generator.standard_normal(shape).astype(np.float32)
-    if grain > 0:
-        sigmas = [grain if size > 1 else 0.0 for size in shape]
-        probe = as_array(gaussian_filter(as_tensor(probe, CPU), sigmas))
-        probe /= probe.std()
-    return probe

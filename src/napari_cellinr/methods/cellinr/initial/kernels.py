@@ -22,13 +22,13 @@ from napari_cellinr.methods.cellinr.initial.estimate import PROBE, THIN
 from napari_cellinr.methods.cellinr.local_kernels import LocalKernels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.methods.cellinr.initial.estimate import InitialEstimate
 
-__all__ = ["Kernels", "no_kernels", "solve"]
+__all__ = ["Kernels", "Tile", "no_kernels", "solve"]
 
 PLANE_FACTOR = 8
 """More voxels per node in a plane, by the held-out error of real and simulated planes."""
@@ -38,6 +38,25 @@ SMOOTHING = 0.5
 
 RIDGE = 0.005
 """Ridge for features of mean square 1."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of an image, whose kernels are to be those of the whole.
+
+    Parameters
+    ----------
+    corner
+        Its first voxel along each axis.
+    shape
+        Voxels of the whole image along each axis.
+    trust
+        Factor of the weights in the whole; that of the part if not given.
+    """
+
+    corner: tuple[int, ...]
+    shape: tuple[int, ...]
+    trust: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +81,8 @@ class Kernels:
         Voxels per node along each axis.
     trust
         Factor of the least-squares weights that the held-out voxels confirm, 0 to 1.
+    offset
+        Voxels of the first node before the image along each axis; 0 if not given.
     """
 
     basis: NDArray[np.float32]
@@ -71,6 +92,7 @@ class Kernels:
     weights: NDArray[np.float32]
     stride: tuple[int, ...]
     trust: float = 1.0
+    offset: tuple[int, ...] = ()
 
     def applied(
         self, estimate: NDArray[np.float32], device: torch.device = CPU
@@ -96,15 +118,19 @@ class Kernels:
 
     def _convolved(self, estimate: torch.Tensor, basis: Iterator[torch.Tensor]) -> torch.Tensor:
         """Return an estimate convolved with the kernels, in the memory of a few images."""
-        voxels = [torch.arange(size, device=estimate.device) for size in estimate.shape]
+        before = self.offset or (0,) * estimate.ndim
         between = [
-            node_weights(place, size, step)
-            for place, size, step in zip(voxels, estimate.shape, self.stride, strict=True)
+            node_weights(torch.arange(low, low + size, device=estimate.device), low + size, step)
+            for low, size, step in zip(before, estimate.shape, self.stride, strict=True)
         ]
         result = estimate.clone()
         for part, weights in zip(basis, as_tensor(self.weights, estimate.device), strict=True):
             result.addcmul_(part, interpolate(weights[None], between)[0])
         return result
+
+    def scaled(self, trust: float) -> Kernels:
+        """Return the same with weights multiplied by a factor."""
+        return replace(self, weights=self.weights * np.float32(trust), trust=trust)
 
     def module(self, shape: tuple[int, ...]) -> LocalKernels:
         """Return the part of the model that has these weights, for an image of this shape."""
@@ -143,6 +169,7 @@ def solve(
     variance: NDArray[np.float32] | None = None,
     least: float = 0.0,
     device: torch.device = CPU,
+    part: Tile | None = None,
 ) -> Kernels:
     """Return the kernels with the smallest estimated error at each node.
 
@@ -166,16 +193,20 @@ def solve(
         Smallest factor; the weights are set to 0 if the held-out voxels confirm less.
     device
         Where to compute.
+    part
+        Of which image this is a part; it is all of it if not given.
 
     Returns
     -------
     Kernels
         Their `trust` is the factor.
     """
+    part = part or Tile((0,) * held.ndim, held.shape)
     centre = float(found.estimate.mean(dtype=np.float64))
     estimate = as_tensor(found.estimate, device)
     basis, divisors = _basis(estimate, centre)
-    stride = _node_lengths(found.estimate.shape, spacing)
+    stride = _node_lengths(part.shape, spacing)
+    offset = tuple(first % step for first, step in zip(part.corner, stride, strict=True))
     seen = as_tensor(~held, device)
     change = as_tensor(found.probe, device) * seen / PROBE
     if variance is not None:
@@ -183,17 +214,18 @@ def solve(
     shifted = as_tensor(found.shifted, device)
     sensitivity = torch.stack(
         [
-            block_means(((part / float(by) - before) * change)[None], stride)[0]
-            for part, by, before in zip(
-                _convolutions(shifted, centre), divisors, basis, strict=True
-            )
+            _node_means((one / float(by) - before) * change, stride, offset)
+            for one, by, before in zip(_convolutions(shifted, centre), divisors, basis, strict=True)
         ]
     )
     missing = (as_tensor(values, device) - estimate) * seen
-    weights = _least_squares(basis, missing, seen, sensitivity, stride)
+    weights = _least_squares(basis, missing, seen, sensitivity, stride, offset)
     kernels = Kernels(
-        as_array(basis), divisors, centre, as_array(sensitivity), as_array(weights), stride
-    )
+        as_array(basis), divisors, centre, as_array(sensitivity), as_array(weights), stride,
+        offset=offset,
+    )  # fmt: skip
+    if part.trust is not None:
+        return kernels.scaled(part.trust)
     return _trusted(kernels, found.estimate, values, held, least, device)
 
 
@@ -210,7 +242,7 @@ def _trusted(
     residual = (values - estimate)[held]
     part = float(change @ residual) / max(float(change @ change), 1e-12)
     trust = min(max(part, 0.0), 1.0) if part >= least else 0.0
-    return replace(kernels, weights=kernels.weights * np.float32(trust), trust=trust)
+    return kernels.scaled(trust)
 
 
 def _least_squares(
@@ -219,19 +251,26 @@ def _least_squares(
     seen: torch.Tensor,
     sensitivity: torch.Tensor,
     stride: tuple[int, ...],
+    offset: tuple[int, ...],
 ) -> torch.Tensor:
     """Return the weights that minimise Stein's estimate around each node."""
     moments = sensitivity.new_zeros(len(basis), *sensitivity.shape)
     targets = torch.zeros_like(sensitivity)
     for i, part in enumerate(basis):
-        targets[i] = block_means((part * missing)[None], stride)[0] - sensitivity[i]
+        targets[i] = _node_means(part * missing, stride, offset) - sensitivity[i]
         weighted = part * seen
         for j in range(i, len(basis)):
-            moments[i, j] = moments[j, i] = block_means((weighted * basis[j])[None], stride)[0]
+            moments[i, j] = moments[j, i] = _node_means(weighted * basis[j], stride, offset)
     moments, targets = (_smooth(means, missing.ndim) for means in (moments, targets))
     if basis.device.type == "mps":  # which has no float64, that the small systems need
         return solve_kernels(moments.cpu(), targets.cpu(), RIDGE).to(basis.device)
     return solve_kernels(moments, targets, RIDGE)
+
+
+def _node_means(values: torch.Tensor, stride: Sequence[int], offset: Sequence[int]) -> torch.Tensor:
+    """Return the means over the voxels of each node, which counts less where voxels are missing."""
+    before = [size for low in reversed(offset) for size in (low, 0)]
+    return block_means(torch.nn.functional.pad(values, before)[None], stride)[0]
 
 
 def _smooth(means: torch.Tensor, n_spatial: int) -> torch.Tensor:

@@ -14,16 +14,19 @@ from napari_cellinr.classic.camera.pixels import held_places, without_held
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
 from napari_cellinr.fitting.background import in_background
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.estimate import (
     SHARED,
     EstimateBudget,
     InitialEstimate,
+    first_shared,
     group_series,
     initial_estimate,
     search_distance,
 )
-from napari_cellinr.methods.cellinr.initial.kernels import Kernels, solve
+from napari_cellinr.methods.cellinr.initial.kernels import Kernels, Tile, solve
 from napari_cellinr.methods.cellinr.initial.part import MEAN, Part, without_odd_pixels
 
 if TYPE_CHECKING:
@@ -34,13 +37,12 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
     from napari_cellinr.fitting.checkpoint import CheckpointEntry
-    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.initial.background import Levels
     from napari_cellinr.methods.cellinr.problem import Prepared
 
-__all__ = ["Within", "is_coupled", "prepare_series"]
+__all__ = ["Within", "is_coupled", "kernel_trust", "prepare_series"]
 
 SHARE = 0.6
 """Largest part of the time limit that the estimates of a series denoised together may need."""
@@ -62,6 +64,10 @@ class Within:
         What the background of all parts is measured by; found in each frame if not given.
     offset_sd
         As of `Noise`, in grey levels.
+    shape
+        Voxels of a whole frame; those of the part if not given.
+    trust
+        Factor of the kernels in whole frames; found in the part if not given.
     hot
         Clusters of hot pixels, which all planes of the recording have, axes Y X; looked for in
         the part if not given, which needs several planes.
@@ -73,6 +79,12 @@ class Within:
     levels: Levels | None = None
     offset_sd: float = 0.0
     hot: NDArray[np.bool_] | None = None
+    shape: tuple[int, ...] = ()
+    trust: float | None = None
+
+    def tile(self, shape: tuple[int, ...]) -> Tile:
+        """Return where frames of a shape lie in whole ones."""
+        return Tile(self.corner, self.shape or shape, self.trust)
 
 
 def is_coupled(
@@ -143,13 +155,15 @@ def prepare_series(
             guide, kernels = _restored(saved, kernels)
             parts.append(_Guided(image, stabilised, held, values, guide, True, n_odd))
             continue
+        tile = within.tile(stabilised.shape)
         found = yield from initial_estimate(
-            values, "groups", np.random.default_rng(seed), budget, monitor, probed=number == 0
-        )
+            values, "groups", np.random.default_rng(seed), budget, monitor, probed=number == 0,
+            box=_box(tile, stabilised.shape), whole=tile.shape,
+        )  # fmt: skip
         if number == 0 and found.complete:
             kernels = yield from in_background(
                 "preparing the groups",
-                lambda: _first_kernels(found, stabilised, held, config),  # noqa: B023
+                lambda: _first_kernels(found, stabilised, held, config, tile),  # noqa: B023
                 monitor,
             )
         guide = found.estimate
@@ -233,7 +247,7 @@ def _around(parts: list[_Guided], within: Within) -> tuple[list[_Guided], range 
     frames, own = within.frames, within.own
     if list(own) == list(frames):
         return parts, None
-    first, last = own.start - SHARED, own.stop + SHARED
+    first, last = first_shared(own.start), own.stop + SHARED
     near = [number for number, frame in enumerate(frames) if first <= frame < last]
     chosen = [n for n, number in enumerate(near) if frames[number] in own]
     return [parts[number] for number in near], range(chosen[0], chosen[-1] + 1)
@@ -290,7 +304,40 @@ def _first_kernels(
     stabilised: NDArray[np.float32],
     held: NDArray[np.bool_],
     config: CellINRConfig,
+    tile: Tile,
 ) -> Kernels:
     """Return the kernels of the first frame, to be used on all."""
-    device = choose_device(config.device)
-    return solve(found, stabilised, held, max(2, config.kernel_spacing // 2), device=device)
+    device, spacing = choose_device(config.device), max(2, config.kernel_spacing // 2)
+    return solve(found, stabilised, held, spacing, device=device, part=tile)
+
+
+def _box(tile: Tile, shape: tuple[int, ...]) -> list[slice]:
+    """Return where a tile of a shape lies in its image."""
+    return [slice(first, first + size) for first, size in zip(tile.corner, shape, strict=True)]
+
+
+def kernel_trust(image: Image, config: CellINRConfig, noise: Noise, within: Within) -> float:
+    """Return how far the kernels of a series are trusted, by a typical part of its first frame.
+
+    Parameters
+    ----------
+    image
+        That part, axes ZYX or YX.
+    config
+        The settings.
+    noise
+        The noise in grey levels.
+    within
+        Where it lies in the recording.
+    """
+    budget = EstimateBudget.until(None, noise, choose_device(config.device))
+    _, stabilised = without_odd_pixels(image, noise)
+    seed, tile = (config.seed, within.frames[0]), within.tile(stabilised.shape)
+    held = held_places(stabilised.shape, config.held_out, seed, within.corner)
+    found = finish(
+        initial_estimate(
+            without_held(stabilised, held), "groups", np.random.default_rng(seed), budget,
+            Monitor(), box=_box(tile, stabilised.shape), whole=tile.shape,
+        )
+    )  # fmt: skip
+    return _first_kernels(found, stabilised, held, config, tile).trust

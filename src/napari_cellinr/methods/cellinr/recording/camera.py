@@ -11,6 +11,7 @@ import numpy as np
 from napari_cellinr.classic.camera.camera_pattern import CameraPattern, find_pattern
 from napari_cellinr.classic.camera.defects import interpolated
 from napari_cellinr.classic.camera.scan import scan_warnings
+from napari_cellinr.methods.cellinr.recording.copies import copied_frames
 from napari_cellinr.methods.cellinr.recording.steady_pixels import steady_pixels, steady_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.recording.defects import Defects
 
-__all__ = ["find_offsets", "text_of", "without_pattern"]
+__all__ = ["PlainPlanes", "find_offsets", "text_of", "without_pattern"]
 
 GLANCE, MOST = 1_000_000, 8_000_000
 """Voxels in which a pattern is searched for, and from which it is computed."""
@@ -62,7 +63,7 @@ def without_pattern(
         texts += scan_warnings(planes, channel if n_channels > 1 else None)
         if config.pattern == "none" or defects.empty:
             continue
-        if (found := find_offsets(_without_clusters(planes, defects, channel))) is None:
+        if (found := find_offsets(PlainPlanes(planes, _clusters(defects, channel)))) is None:
             continue
         if data is None:
             data = np.array(source.array(), np.float32)
@@ -91,13 +92,41 @@ def _recorded_once(image: Image, defects: Defects, channel: int) -> NDArray[Any]
     return values[[number for number in range(len(values)) if number not in copied]]
 
 
-def _without_clusters(planes: NDArray[Any], defects: Defects, channel: int) -> NDArray[Any]:
-    """Return planes without the clusters of hot pixels, which are replaced after this."""
+def _clusters(defects: Defects, channel: int) -> NDArray[np.bool_] | None:
+    """Return the clusters of hot pixels of a channel, axes YX, which all its planes have."""
     for place, mask in defects.hot.items():
         if dict(zip(defects.leading, place, strict=True)).get("C", channel) == channel:
-            same = mask if mask.ndim == 2 else mask[0]  # in all planes and frames
-            return np.stack([interpolated(plane, same) for plane in planes])
-    return planes
+            return mask if mask.ndim == 2 else mask[0]
+    return None
+
+
+class PlainPlanes:
+    """Planes in which offsets can be seen: without clusters of hot pixels, and without copies.
+
+    Clusters are replaced after the offsets, and the noise of copies is the same, as offsets are.
+    Only the planes of a slice are looked at.
+
+    Parameters
+    ----------
+    planes
+        Axes (plane, Y, X); an array, or what reads planes when it is sliced.
+    hot
+        The clusters, axes YX; None if there are none.
+    """
+
+    def __init__(self, planes: Any, hot: NDArray[np.bool_] | None) -> None:
+        self._planes, self._hot = planes, hot
+
+    def __len__(self) -> int:
+        return len(self._planes)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._planes[key]
+        if not isinstance(key, slice):
+            return found
+        copies = copied_frames({(n,): plane for n, plane in enumerate(found)}, ("T",))
+        found = found[[n for n in range(len(found)) if (n,) not in copies]]
+        return found if self._hot is None else np.stack([interpolated(p, self._hot) for p in found])
 
 
 def find_offsets(planes: Any) -> CameraPattern | None:

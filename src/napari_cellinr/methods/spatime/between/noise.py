@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "is_plausible",
     "is_visible",
     "measured",
+    "random_field",
     "smoothed",
     "white_noise",
 ]
@@ -40,6 +42,8 @@ _NEIGHBOURS: Final = {1: 0.42, 2: 0.15}
 """Weight of each neighbour by their number, which leaves 0.53 of the variance: between that of a
 mean of two frames, 0.5, and that of a polynomial through four, 0.64."""
 _AGREE: Final = (0.4, 0.8)  # difference from a neighbour in the noise that was removed
+_BLOCK: Final = (8, 64, 64)  # voxels of the blocks of a field that have random numbers of their own
+_MIDDLE: Final = 2**31  # added to the number of a block, so that none is negative
 _AROUND: Final = 2.0  # standard deviation of the window of local means, voxels of the plane
 
 
@@ -57,12 +61,19 @@ class AddedNoise:
         Of the random numbers; they are the same for a time whatever part is rendered.
     is_added
         Whether it is added, or only known.
+    corner
+        First voxel along each axis, in the recording of which the frames are a part; 0 if not
+        given.
+    first
+        Number of the first frame in that recording.
     """
 
     noise: Noise
     kept: float
     seed: int
     is_added: bool
+    corner: tuple[int, ...] = ()
+    first: int = 0
 
     def added(
         self, frame: Floats, time: float, shape: Sequence[int], region: Sequence[slice]
@@ -83,20 +94,18 @@ class AddedNoise:
         region
             The part, a slice along each axis.
         """
-        part = time - np.floor(time)
-        lost = 4 * part * (1 - part) * (1 - self.kept)
-        random = np.random.default_rng((self.seed, round(float(time) * 1e6)))
-        white = random.standard_normal(tuple(shape), dtype=np.float32)
-        if self.noise.grain > 0:
-            widths = [self.noise.grain if n > 1 else 0.0 for n in shape]
-            white = gaussian_filter(white, widths, mode="wrap")
-            white /= white.std()
-        sd = self.noise.sd(frame) * np.sqrt(lost)
-        return np.asarray(frame + sd * white[tuple(region)], np.float32)
+        after = time - np.floor(time)
+        lost = 4 * after * (1 - after) * (1 - self.kept)
+        corner = self.corner or (0,) * len(shape)
+        grains = [self.noise.grain if n > 1 else 0.0 for n in shape]
+        ranges = [part.indices(n)[:2] for part, n in zip(region, shape, strict=True)]
+        box = [(low + a, low + b) for low, (a, b) in zip(corner, ranges, strict=True)]
+        white = random_field((self.seed, round((self.first + float(time)) * 1e6)), box, grains)
+        return np.asarray(frame + self.noise.sd(frame) * np.sqrt(lost) * white, np.float32)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The parameters, ready for JSON."""
+        """What was measured, ready for JSON; saved fits are no parts of others."""
         return {
             "noise": vars(self.noise), "kept": self.kept, "seed": self.seed,
             "is_added": self.is_added,
@@ -109,6 +118,51 @@ class AddedNoise:
         if not 0 <= noise.grain <= MOST_GRAIN:
             raise ValueError(f"a grain of {noise.grain} voxels")
         return cls(**{**settings, "noise": noise})
+
+
+def random_field(
+    seed: tuple[int, ...], box: Sequence[tuple[int, int]], grains: Sequence[float]
+) -> Floats:
+    """Return a part of an endless field of noise of standard deviation 1, float32.
+
+    The same part of a field is the same whatever else of it is made, so that tiles of an image
+    have the noise of the whole.
+
+    Parameters
+    ----------
+    seed
+        Of the field.
+    box
+        First voxel and end along each axis; any whole numbers.
+    grains
+        Standard deviation in voxels of the blur of the noise along each axis; 0 for none.
+    """
+    reach = [_reach(grain) for grain in grains]
+    wide = [(low - r, end + r) for (low, end), r in zip(box, reach, strict=True)]
+    found = np.empty([end - low for low, end in wide], np.float32)
+    sizes = (_BLOCK[0],) * (len(box) - 2) + _BLOCK[1:]
+    blocks = [
+        range(low // n, (end - 1) // n + 1) for (low, end), n in zip(wide, sizes, strict=True)
+    ]
+    for block in product(*blocks):
+        corner = [number * n for number, n in zip(block, sizes, strict=True)]
+        inside, there = [], []
+        for (low, end), first, n in zip(wide, corner, sizes, strict=True):
+            begin, stop = max(low, first), min(end, first + n)
+            there.append(slice(begin - low, stop - low))
+            inside.append(slice(begin - first, stop - first))
+        random = np.random.default_rng((*seed, *(number + _MIDDLE for number in block)))
+        found[tuple(there)] = random.standard_normal(sizes, np.float32)[tuple(inside)]
+    for axis, (grain, r) in enumerate(zip(grains, reach, strict=True)):
+        if r:
+            weights = np.exp(-0.5 * (np.arange(-r, r + 1) / grain) ** 2)
+            found = correlate1d(found, weights / np.sqrt((weights**2).sum()), axis)
+    return found[tuple(slice(r, n - r) for r, n in zip(reach, found.shape, strict=True))]
+
+
+def _reach(grain: float) -> int:
+    """Return by how many voxels a blur of a standard deviation looks around; 0 if it has none."""
+    return int(4 * grain + 0.5)
 
 
 def measured(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -13,34 +14,25 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
 
-__all__ = ["MethodInParts", "module_of"]
+__all__ = ["MethodInParts", "method_in_parts"]
 
 
-class MethodInParts(Protocol):
-    """A module with the functions that a plan and its parts need of a method."""
+class MethodInParts(ABC):
+    """What a plan and its parts need of a method."""
 
-    def result(self, image: Image, config: Any) -> Image:
-        """Return an image of zeros with the geometry of the result.
-
-        Parameters
-        ----------
-        image
-            The recording.
-        config
-            The settings of the method.
-        """
-
+    @abstractmethod
     def measured(self, image: Image, config: Any) -> tuple[list[dict[str, Any]], list[str]]:
         """Return what the parts share, for each channel, and sentences about it.
 
         Parameters
         ----------
         image
-            The recording.
+            The recording, lazy, with axis T.
         config
             The settings of the method.
         """
 
+    @abstractmethod
     def layout(
         self, image: Image, config: Any, channels: list[dict[str, Any]], memory: float
     ) -> tuple[list[Part], float]:
@@ -49,7 +41,7 @@ class MethodInParts(Protocol):
         Parameters
         ----------
         image
-            The recording.
+            The recording, lazy, with axis T.
         config
             The settings of the method.
         channels
@@ -58,15 +50,28 @@ class MethodInParts(Protocol):
             Memory for one part, in bytes.
         """
 
+    def frames(self, plan: Plan, part: Part) -> list[int]:
+        """Return the numbers of the frames that a part reads, ascending: those near it.
+
+        Parameters
+        ----------
+        plan
+            The plan.
+        part
+            The part.
+        """
+        return list(range(*part.near))
+
+    @abstractmethod
     def job(
-        self, image: Image, plan: Plan, part: Part, monitor: Monitor
+        self, block: Image, plan: Plan, part: Part, monitor: Monitor
     ) -> Generator[Progress, Message, Fitted]:
         """Yield progress, return the result of a part.
 
         Parameters
         ----------
-        image
-            The recording; only what the part needs is read.
+        block
+            What the part reads, in memory; axes T, [Z,] Y, X.
         plan
             The plan.
         part
@@ -76,7 +81,8 @@ class MethodInParts(Protocol):
         """
 
 
-def module_of(action: str) -> MethodInParts:
-    """Return the functions of the method of an action, whose name its module has; loads torch."""
+def method_in_parts(action: str) -> MethodInParts:
+    """Return the method of an action, such as `denoise`, in parts; loads torch."""
     module = import_module(f"napari_cellinr.runs.scale.methods.{action}")
-    return cast("MethodInParts", module)
+    method: MethodInParts = module.METHOD
+    return method

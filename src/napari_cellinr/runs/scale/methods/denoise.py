@@ -1,63 +1,36 @@
-"""Denoising in parts: what all parts share, and how a part is computed."""
+"""Denoising in parts: which parts there are, and how a part is computed."""
 
 from __future__ import annotations
 
-import base64
 import math
-import zlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_cellinr.classic.background import physical_widths
-from napari_cellinr.classic.camera.hot_clusters import hot_clusters
-from napari_cellinr.classic.camera.noise import Known, estimate_noise
-from napari_cellinr.classic.camera.scan import scan_warnings
-from napari_cellinr.classic.frames.bad_frames import is_noise
-from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.comparable import comparable
-from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.problem import finish
-from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.methods.cellinr.initial.background import NODES_PER_WIDTH, Levels
-from napari_cellinr.methods.cellinr.initial.estimate import SHARED, EstimateBudget, frames_at_once
-from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.estimate import SHARED, first_shared, frames_at_once
 from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
 from napari_cellinr.methods.cellinr.part_job import denoise_part
-from napari_cellinr.methods.cellinr.recording.camera import find_offsets, text_of
 from napari_cellinr.runs.scale.layout import Needs, boxes
-from napari_cellinr.runs.scale.methods.results import denoised as result
-from napari_cellinr.runs.scale.source import frame_shape, sample
+from napari_cellinr.runs.scale.methods import MethodInParts
+from napari_cellinr.runs.scale.methods.measured import measured, unpacked
+from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
 
-__all__ = ["job", "layout", "measured", "result"]
-
-NOISE_VOXELS: Final = {"Z": 24, "Y": 128, "X": 128}
-NOISE_PIXELS: Final = {"Y": 512, "X": 512}
-"""Voxels of each block of a volume, or of a plane, in which the noise is measured."""
-
-NO_GAIN: Final = 1e-12
-"""Stands for a gain of 0, which is measured where noise does not grow with brightness.
-
-As a setting, a gain has to be positive.
-"""
-
-WHOLE: Final = 8_000_000
-"""Voxels of a channel up to which all of it is measured."""
-
-STRUCTURE_VOXELS: Final = {3: (24, 112, 112), 2: (512, 512)}
-"""Voxels in which structures and background are measured, unless a frame has less."""
+__all__ = ["METHOD", "denoise_block", "frames_read"]
 
 SERIES_BYTES: Final = 60.0
 """Memory in bytes per voxel of every frame that is read, where frames are denoised together."""
@@ -69,184 +42,55 @@ REACH: Final = (16, 2.5)
 """Voxels around a tile that its result depends on, and how many more per width of the background.
 """
 
-
-def measured(image: Image, config: CellINRConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what is measured in each channel, and sentences about it.
-
-    Parameters
-    ----------
-    image
-        The recording, lazy, with axis T.
-    config
-        The settings.
-    """
-    channels, texts = [], []
-    several = "C" in image.axes
-    for number in range(image.sizes.get("C", 1)):
-        channel = image.take("C", number) if several else image
-        found, text = _of_channel(channel, config, number if several else None)
-        channels.append(found)
-        texts += text
-    return channels, texts
+STEP: Final = 16
+"""Voxels of which the corner of what a tile reads is a multiple, as patches are laid out."""
 
 
-def _of_channel(
-    image: Image, config: CellINRConfig, number: int | None
-) -> tuple[dict[str, Any], list[str]]:
-    """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
-    n_axes, offsets, uncertainty = len(image.axes) - 1, None, 0.0
-    planes: Any = _Planes(image)
-    texts = scan_warnings(planes, number)
-    if config.pattern != "none" and (pattern := find_offsets(planes)) is not None:
-        offsets = pattern.offsets
-        uncertainty = math.hypot(pattern.uncertainty, pattern.pixel_error)
-        texts.append(text_of(pattern, number))
-    hot = hot_clusters(planes)
-    most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
-    known = Known(config.gain, config.read_noise, config.offset, config.grain)
-    noise = estimate_noise(sample(image, most, WHOLE), n_axes=n_axes, known=known)
-    first = _first_frame(image)
-    settings: dict[str, Any] = {
-        "gain": noise.gain or NO_GAIN,
-        "read_noise": noise.read_noise,
-        "offset": noise.offset,
-        "grain": noise.grain,
-        "pattern": "none",
-    }
-    found: dict[str, Any] = {
-        "settings": settings,
-        "first": first,
-        "offsets": _packed(offsets),
-        "offset_sd": uncertainty,
-        "hot": [] if hot is None else np.argwhere(hot).tolist(),
-    }
-    if not config.is_published:
-        whole = image.take("T", first)
-        whole = whole.like(whole.data, translate=(0.0,) * len(whole.axes))
-        frame = _without(_typical(whole), offsets)
-        chosen, levels = _background(frame, config, noise)
-        settings |= {
-            "structure": chosen.structure,
-            "background_width": chosen.background_width,
-        }
-        found["levels"] = None if levels is None else asdict(levels)
-    return found, texts
+class DenoisingInParts(MethodInParts):
+    """Denoising: blocks of frames that are denoised together, and tiles of them."""
+
+    def measured(
+        self, image: Image, config: CellINRConfig
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return noise, pattern of the camera, structures and background of each channel."""
+        return measured(image, config)
+
+    def layout(
+        self, image: Image, config: CellINRConfig, channels: list[dict[str, Any]], memory: float
+    ) -> tuple[list[Part], float]:
+        """Return the parts, and the memory that one of them needs in bytes."""
+        shape = frame_shape(image)
+        together = is_coupled(config, image.sizes["T"], shape, None)
+        base, each = FRAME_BYTES
+        width = max((one["settings"].get("background_width") or 0) for one in channels)
+        margins, steps = _margins(comparable(image)[0], width)
+        needs = Needs(
+            base=base,
+            per_frame=SERIES_BYTES,
+            per_voxel=each,
+            most_frames=frames_at_once(math.prod(shape)) if together else 1,
+            shared=SHARED if together else 0,
+            others=2 if together else 0,
+            margins=margins,
+            steps=steps,
+        )
+        return boxes(image, needs, memory)
+
+    def frames(self, plan: Plan, part: Part) -> list[int]:
+        """Return its own frames, those around, and the one that gives the kernels."""
+        config: Any = plan.config
+        return frames_read(config, plan.channels[part.channel], plan.image.sizes.get("T", 1), part)
+
+    def job(
+        self, block: Image, plan: Plan, part: Part, monitor: Monitor
+    ) -> Generator[Progress, Message, Fitted]:
+        """Yield `Progress`, return the result of its own frames and of all voxels it reads."""
+        config: Any = plan.config
+        facts, numbers = plan.channels[part.channel], self.frames(plan, part)
+        return (yield from denoise_block(block, config, facts, numbers, part, monitor))
 
 
-class _Planes:
-    """The planes of a channel, of which only those are read that are looked at."""
-
-    def __init__(self, image: Image) -> None:
-        self._image = image
-        self._depth = image.sizes.get("Z", 1)
-
-    def __len__(self) -> int:
-        return self._image.sizes["T"] * self._depth
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, slice):
-            return np.stack([self[number] for number in range(*key.indices(len(self)))])
-        frame = self._image.take("T", key // self._depth)
-        plane = frame.take("Z", key % self._depth) if "Z" in frame.axes else frame
-        return plane.array()
-
-
-def _first_frame(image: Image) -> int:
-    """Return the number of the first frame that shows something; 0 if the first 16 do not."""
-    for number in range(min(image.sizes["T"], 16)):
-        frame = _typical(image.take("T", number)).array()
-        if frame.min() < frame.max() and not is_noise(frame):
-            return number
-    return 0
-
-
-def _typical(frame: Image) -> Image:
-    """Return the part of a frame with the most contrast of nine, small enough to be measured."""
-    lengths = STRUCTURE_VOXELS[len(frame.axes)]
-    if math.prod(frame.shape) <= math.prod(lengths):
-        return frame
-    best, contrast = frame, -1.0
-    for row in (0.5, 0.25, 0.75):
-        for column in (0.5, 0.25, 0.75):
-            centres = (0.5, row, column)[-len(lengths) :]
-            ranges = {}
-            for axis, length, centre in zip(frame.axes, lengths, centres, strict=True):
-                size = frame.sizes[axis]
-                start = int(np.clip(centre * size - length / 2, 0, max(0, size - length)))
-                ranges[axis] = slice(start, min(size, start + length))
-            part = frame.crop(**ranges)
-            part = part.like(part.array())
-            if (found := float(np.std(part.array()))) > contrast:
-                best, contrast = part, found
-    return best
-
-
-def _without(image: Image, offsets: NDArray[np.float32] | None) -> Image:
-    """Return a frame or a series without the offsets of the camera, float32."""
-    values = np.asarray(image.array(), np.float32)
-    return image.like(values if offsets is None else values - _cut(image, offsets))
-
-
-def _cut(image: Image, offsets: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the part of the offsets that belongs to a part of the image."""
-    if offsets.shape == image.shape[-2:]:
-        return offsets
-    corner = [round(place / step) for place, step in zip(image.translate, image.scale, strict=True)]
-    rows, columns = (
-        slice(first, first + size)
-        for first, size in zip(corner[-2:], image.shape[-2:], strict=True)
-    )
-    return offsets[rows, columns]
-
-
-def _background(
-    frame: Image, config: CellINRConfig, noise: Noise
-) -> tuple[CellINRConfig, Levels | None]:
-    """Return the settings with structure and width chosen, and the levels of the background."""
-    usual = config.replace(
-        rounds=0, estimate="groups" if config.estimate == "auto" else config.estimate
-    )
-    monitor = Monitor()
-    budget = EstimateBudget.until(None, noise, choose_device(config.device))
-    image = comparable(frame)[0]
-    _, stabilised = without_odd_pixels(image, noise)
-    part = finish(estimate_part(image, stabilised, usual, noise, budget, monitor, probed=False))
-    chosen = part.chosen()
-    return chosen, replace(part, config=chosen).without_kernels().separated.levels
-
-
-def layout(
-    image: Image, config: CellINRConfig, channels: list[dict[str, Any]], memory: float
-) -> tuple[list[Part], float]:
-    """Return the parts, and the memory that one of them needs in bytes.
-
-    Parameters
-    ----------
-    image
-        The recording, with axis T.
-    config
-        The settings.
-    channels
-        From `measured`.
-    memory
-        Bytes for one part.
-    """
-    shape = frame_shape(image)
-    together = is_coupled(config, image.sizes["T"], shape, None)
-    base, each = FRAME_BYTES
-    width = max((one["settings"].get("background_width") or 0) for one in channels)
-    margins, steps = _margins(comparable(image)[0], width)
-    needs = Needs(
-        base=base,
-        per_frame=SERIES_BYTES,
-        per_voxel=each,
-        most_frames=frames_at_once(math.prod(shape)) if together else 1,
-        shared=SHARED if together else 0,
-        others=1 if together else 0,
-        margins=margins,
-        steps=steps,
-    )
-    return boxes(image, needs, memory)
+METHOD: Final = DenoisingInParts()
 
 
 def _margins(image: Image, width: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -257,52 +101,75 @@ def _margins(image: Image, width: float) -> tuple[tuple[int, ...], tuple[int, ..
     margins = tuple(
         math.ceil(max(least, least + factor * width * scale[-1] / step)) for step in scale
     )
-    return margins, tuple(math.lcm(16, max(1, wide // NODES_PER_WIDTH)) for wide in widths)
+    return margins, tuple(math.lcm(STEP, max(1, wide // NODES_PER_WIDTH)) for wide in widths)
 
 
-def job(
-    image: Image, plan: Plan, part: Part, monitor: Monitor
-) -> Generator[Progress, Message, Fitted]:
-    """Denoise a part: yield `Progress`, return the result of its own frames and all its voxels.
+def frames_read(
+    config: CellINRConfig, facts: Mapping[str, Any], n_frames: int, part: Part
+) -> list[int]:
+    """Return the frames that are read to denoise those of a part.
 
     Parameters
     ----------
-    image
-        The recording, lazy, with axis T.
-    plan
-        The plan.
+    config
+        The settings.
+    facts
+        What was measured in the channel.
+    n_frames
+        Of the recording.
+    part
+        The part.
+    """
+    first = facts["first"]
+    shape = tuple(end - low for low, end in part.wide)
+    if not is_coupled(config, n_frames, shape, None):
+        return list(range(*part.near))
+    numbers = range(min(part.near[0], first_shared(part.frames[0])), part.near[1])
+    if part.frames[0] < first:  # blank frames before the first one that shows something
+        return list(range(part.frames[0], max(part.near[1], first + 1)))
+    return [first, *(number for number in numbers if number > first)]
+
+
+def denoise_block(
+    block: Image,
+    config: CellINRConfig,
+    facts: Mapping[str, Any],
+    numbers: Sequence[int],
+    part: Part,
+    monitor: Monitor,
+) -> Generator[Progress, Message, Fitted]:
+    """Denoise the frames of a part with what was measured in the whole recording.
+
+    Parameters
+    ----------
+    block
+        What is read for it, in memory; axes T, [Z,] Y, X.
+    config
+        The settings.
+    facts
+        What was measured in the channel.
+    numbers
+        Of the frames of the block.
     part
         The part.
     monitor
         Of the run.
     """
-    facts: Mapping[str, Any] = plan.channels[part.channel]
-    config: Any = plan.config.replace(**facts["settings"])
-    channel = image.take("C", part.channel) if "C" in image.axes else image
-    space = "ZYX"[-len(part.wide) :]
-    wide = channel.crop(**{axis: slice(*one) for axis, one in zip(space, part.wide, strict=True)})
-    numbers = list(range(*part.near))
-    if is_coupled(config, channel.sizes["T"], frame_shape(wide), None):
-        first = facts["first"]
-        numbers = [first, *(number for number in numbers if number > first)]
-        if part.frames[0] < first:  # blank frames before the first one that shows something
-            numbers = list(range(part.frames[0], max(part.near[1], first + 1)))
-    values = yield from in_background(
-        "reading", lambda: np.stack([wide.take("T", n).array() for n in numbers]), monitor,
-        needed=True,
-    )  # fmt: skip
-    assert values is not None
-    series = comparable(wide.like(values))[0]
+    config = config.replace(**facts["settings"])
+    series = comparable(block)[0]
     if facts["offsets"] is not None:
         rows, columns = (slice(*one) for one in part.wide[-2:])
         series = series.like(
-            np.asarray(series.array(), np.float32) - _unpacked(facts["offsets"])[rows, columns]
+            np.asarray(series.array(), np.float32) - unpacked(facts["offsets"])[rows, columns]
         )
     levels = _levels(facts) if part.is_tile else None
     corner = tuple(one[0] for one in part.wide)
     sd = float(facts["offset_sd"])
     hot = _hot_pixels(facts, part)
     within = Within(tuple(numbers), range(*part.frames), corner, levels, sd, hot)
+    if part.is_tile:
+        shape = tuple(facts["shape"])
+        within = replace(within, shape=shape, trust=facts.get("trust"))
     return (yield from denoise_part(series, config, monitor, within))
 
 
@@ -325,17 +192,3 @@ def _levels(facts: Mapping[str, Any]) -> Levels | None:
         return None
     rounds = tuple((float(a), float(b)) for a, b in found["rounds"])
     return Levels(bool(found["dim"]), rounds, float(found["left"]))
-
-
-def _packed(offsets: NDArray[np.float32] | None) -> dict[str, Any] | None:
-    """Return the offsets of the camera, ready for JSON."""
-    if offsets is None:
-        return None
-    data = zlib.compress(np.ascontiguousarray(offsets, "<f4").tobytes())
-    return {"shape": list(offsets.shape), "values": base64.b64encode(data).decode("ascii")}
-
-
-def _unpacked(packed: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Return the offsets of the camera that a plan holds."""
-    data = zlib.decompress(base64.b64decode(packed["values"]))
-    return np.frombuffer(data, "<f4").reshape(packed["shape"]).astype(np.float32)

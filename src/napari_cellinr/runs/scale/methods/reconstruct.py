@@ -9,7 +9,7 @@ from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.methods.nstm.costs import BYTES
 from napari_cellinr.methods.nstm.job import reconstruct_job
 from napari_cellinr.runs.scale.layout import Needs, boxes
-from napari_cellinr.runs.scale.methods.results import reconstructed as result
+from napari_cellinr.runs.scale.methods import MethodInParts
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
 
-__all__ = ["job", "layout", "measured", "result"]
+__all__ = ["METHOD"]
 
 SHARED: Final = 2
 """Frames that a block shares with the one before and the one after it."""
@@ -32,75 +32,43 @@ MARGIN: Final = 32
 """Pixels around a tile, from which material may move into it."""
 
 
-def measured(image: Image, config: NSTMConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share: the times of the frames, as far as the optics state them.
+class ReconstructionInParts(MethodInParts):
+    """Reconstruction of a time-lapse: blocks of frames, each with a scene and its motion."""
 
-    Parameters
-    ----------
-    image
-        The recording, with axis T.
-    config
-        The settings.
-    """
-    optics: Any = config.optics
-    times = None if optics.frame_times is None else list(optics.frame_times)
-    if times is not None and len(times) != image.sizes["T"]:
-        raise ConfigError(
-            f"{len(times)} frame_times were given for {image.sizes['T']} frames; one for each is "
-            "needed."
-        )
-    return [{"settings": {}, "frame_times": times}], []
+    def measured(self, image: Image, config: NSTMConfig) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return what the parts share: the times of the frames, as far as the optics state them."""
+        optics: Any = config.optics
+        times = None if optics.frame_times is None else list(optics.frame_times)
+        if times is not None and len(times) != image.sizes["T"]:
+            raise ConfigError(
+                f"{len(times)} frame_times were given for {image.sizes['T']} frames; one for each "
+                "is needed."
+            )
+        return [{"settings": {}, "frame_times": times}], []
 
+    def layout(
+        self, image: Image, config: NSTMConfig, channels: list[dict[str, Any]], memory: float
+    ) -> tuple[list[Part], float]:
+        """Return the parts, and the memory that one of them needs in bytes."""
+        base, per_pixel = BYTES
+        n_axes = len([axis for axis in image.axes if axis in "ZYX"])
+        margins, steps = (MARGIN,) * n_axes, (1,) * n_axes
+        needs = Needs(base, per_pixel, 0.0, MOST_FRAMES, SHARED, margins=margins, steps=steps)
+        return boxes(image, needs, memory)
 
-def layout(
-    image: Image, config: NSTMConfig, channels: list[dict[str, Any]], memory: float
-) -> tuple[list[Part], float]:
-    """Return the parts, and the memory that one of them needs in bytes.
-
-    Parameters
-    ----------
-    image
-        The recording, with axis T.
-    config
-        The settings.
-    channels
-        From `measured`.
-    memory
-        Bytes for one part.
-    """
-    base, per_pixel = BYTES
-    n_axes = len([axis for axis in image.axes if axis in "ZYX"])
-    margins, steps = (MARGIN,) * n_axes, (1,) * n_axes
-    needs = Needs(base, per_pixel, 0.0, MOST_FRAMES, SHARED, margins=margins, steps=steps)
-    return boxes(image, needs, memory)
+    def job(
+        self, block: Image, plan: Plan, part: Part, monitor: Monitor
+    ) -> Generator[Progress, Message, Fitted]:
+        """Reconstruct a part: yield `Progress`, return the result of all frames that it reads."""
+        config: Any = plan.config
+        times, optics = plan.channels[0]["frame_times"], config.optics
+        if times is not None:
+            some = times[slice(*part.near)]
+            optics = optics.model_copy(update={"frame_times": tuple(t - some[0] for t in some)})
+        middle = sum(part.frames) // 2 - part.near[0]
+        own = config.replace(optics=optics, reference=middle)
+        fitted: Fitted = yield from reconstruct_job(comparable(block)[0], own, monitor)
+        return fitted
 
 
-def job(
-    image: Image, plan: Plan, part: Part, monitor: Monitor
-) -> Generator[Progress, Message, Fitted]:
-    """Reconstruct a part: yield `Progress`, return the result of all frames that it reads.
-
-    Parameters
-    ----------
-    image
-        The recording, lazy, with axis T.
-    plan
-        The plan.
-    part
-        The part.
-    monitor
-        Of the run.
-    """
-    config: Any = plan.config
-    channel = image.take("C", part.channel) if "C" in image.axes else image
-    space = "ZYX"[-len(part.wide) :]
-    ranges = {axis: slice(*one) for axis, one in zip(space, part.wide, strict=True)}
-    block = comparable(channel.crop(T=slice(*part.near), **ranges))[0]
-    times, optics = plan.channels[0]["frame_times"], config.optics
-    if times is not None:
-        some = times[slice(*part.near)]
-        optics = optics.model_copy(update={"frame_times": tuple(t - some[0] for t in some)})
-    middle = sum(part.frames) // 2 - part.near[0]
-    own = config.replace(optics=optics, reference=middle)
-    fitted: Fitted = yield from reconstruct_job(block, own, monitor)
-    return fitted
+METHOD: Final = ReconstructionInParts()

@@ -16,7 +16,25 @@ if TYPE_CHECKING:
     from napari_cellinr.config import Config
     from napari_cellinr.image import Image
 
-__all__ = ["denoised", "reconstructed", "superresolved", "why_not"]
+__all__ = ["result_of", "why_not"]
+
+
+def result_of(image: Image, config: Config) -> Image:
+    """Return an image of zeros, which take no memory, with the geometry of the result.
+
+    Parameters
+    ----------
+    image
+        The recording.
+    config
+        The settings of the method.
+
+    Raises
+    ------
+    ConfigError
+        If a setting needs the whole recording at once.
+    """
+    return _result(config, image)
 
 
 def why_not(image: Image, config: Config) -> str:
@@ -30,27 +48,21 @@ def why_not(image: Image, config: Config) -> str:
         The settings.
     """
     try:
-        _result(config, image.canonical())
+        result_of(image.canonical(), config)
     except CellINRError as error:
         return str(error)
     return ""
 
 
-def denoised(image: Image, config: CellINRConfig) -> Image:
-    """Return an image of zeros with the geometry of the result.
+@singledispatch
+def _result(config: Config, image: Image) -> Image:
+    """Return the result of a method, which the type of the settings says."""
+    raise TypeError(f"settings of the type {type(config).__name__}")
 
-    Parameters
-    ----------
-    image
-        The recording.
-    config
-        The settings.
 
-    Raises
-    ------
-    ConfigError
-        If a setting needs the whole recording at once.
-    """
+@_result.register(CellINRConfig)
+def _denoised(config: CellINRConfig, image: Image) -> Image:
+    """Raise `ConfigError` if a setting needs the whole recording at once."""
     if config.bleaching == "correct":
         raise ConfigError(
             "bleaching=correct was given, which needs the whole recording at once; in parts, "
@@ -60,21 +72,9 @@ def denoised(image: Image, config: CellINRConfig) -> Image:
     return image.like(data, name=f"{image.name} denoised")
 
 
-def superresolved(image: Image, config: SpatimeConfig) -> Image:
-    """Return an image of zeros with the geometry of the result.
-
-    Parameters
-    ----------
-    image
-        The recording.
-    config
-        The settings.
-
-    Raises
-    ------
-    ConfigError
-        If it has other voxels than the recording, or no time series is given.
-    """
+@_result.register(SpatimeConfig)
+def _superresolved(config: SpatimeConfig, image: Image) -> Image:
+    """Raise `ConfigError` if it has other voxels than the recording, or no time series is given."""
     grid = output_grid(image, config)
     finer = [axis for axis, one in grid.maps.items() if one.n_out != one.n_in]
     if finer or grid.times is None or config.is_published:
@@ -87,21 +87,9 @@ def superresolved(image: Image, config: SpatimeConfig) -> Image:
     return grid.placed(image, data, f"{image.name} super-resolved")
 
 
-def reconstructed(image: Image, config: NSTMConfig) -> Image:
-    """Return an image of zeros with the geometry of the result.
-
-    Parameters
-    ----------
-    image
-        The recording.
-    config
-        The settings.
-
-    Raises
-    ------
-    ConfigError
-        If the frames are no plain time-lapse, or one scene is needed for all of them.
-    """
+@_result.register(NSTMConfig)
+def _reconstructed(config: NSTMConfig, image: Image) -> Image:
+    """Raise `ConfigError` if it is no plain time-lapse, or needs one scene for all frames."""
     if not isinstance(config.optics, TimeLapse) or "T" not in image.axes:
         raise ConfigError(
             f"optics of the kind {config.optics.kind} were given; in parts, only a time-lapse with "
@@ -114,14 +102,3 @@ def reconstructed(image: Image, config: NSTMConfig) -> Image:
         )
     data = np.broadcast_to(np.float32(0), image.shape)
     return image.like(data, name=f"{image.name} reconstructed")
-
-
-@singledispatch
-def _result(config: Config, image: Image) -> Image:
-    """Return what the function for these settings returns."""
-    raise TypeError(f"settings of the type {type(config).__name__}")
-
-
-_result.register(CellINRConfig, lambda config, image: denoised(image, config))
-_result.register(SpatimeConfig, lambda config, image: superresolved(image, config))
-_result.register(NSTMConfig, lambda config, image: reconstructed(image, config))

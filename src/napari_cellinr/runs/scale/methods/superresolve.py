@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.classic.camera.noise import estimate_noise
+from napari_cellinr.config import CellINRConfig, SpatimeConfig
 from napari_cellinr.fitting.comparable import comparable
-from napari_cellinr.methods.spatime.job import superresolve_job
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.problem import finish
+from napari_cellinr.methods.cellinr.initial.estimate import SHARED
+from napari_cellinr.methods.spatime.between.noise import AddedNoise
+from napari_cellinr.methods.spatime.job import Within, superresolve_job
 from napari_cellinr.methods.spatime.output_grid import (
     MOST_PLACES,
     MOTION_BYTES,
     PROGRAM_BYTES,
     output_grid,
 )
+from napari_cellinr.methods.spatime.stages import is_between
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
-from napari_cellinr.runs.scale.methods.results import superresolved as result
+from napari_cellinr.runs.scale.methods import MethodInParts
+from napari_cellinr.runs.scale.methods.denoise import (
+    FRAME_BYTES,
+    REACH,
+    STEP,
+    denoise_block,
+    frames_read,
+)
+from napari_cellinr.runs.scale.methods.measured import measured, typical
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping, Sequence
 
-    from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
     from napari_cellinr.runs.scale.plan import Plan
 
-__all__ = ["job", "layout", "measured", "result"]
+__all__ = ["METHOD"]
 
 NEAR: Final = 3
 """Frames before and after a block to which the motion of its outer intervals, and of those beside
@@ -39,94 +56,199 @@ MOST_FRAMES: Final = 32
 MARGIN: Final = 32
 """Voxels around a tile from which material may move into it, and by which filters are spoiled."""
 
+REMOVAL: Final = "Removal of noise"
+"""What sentences about denoising begin with."""
+
 BYTES: Final = (48.0, 60.0)
 """Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
 
 
-def measured(image: Image, config: SpatimeConfig) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the parts share: nothing but the times, which follow from the settings.
+class SuperresolutionInParts(MethodInParts):
+    """Super-resolution in time: blocks of frames with those that their motion is fitted to."""
+
+    def measured(
+        self, image: Image, config: SpatimeConfig
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return what the parts share, and sentences about it.
+
+        These are the times of the result in frames of the recording; and if noise is to be added,
+        what frames between frames lack; or if it is to be removed, what denoising measures.
+        """
+        times = [float(place) for place in _times(image, config)]
+        n_channels = image.sizes.get("C", 1)
+        common = {"settings": {}, "times": times, "n_frames": image.sizes["T"]}
+        shared: list[dict[str, Any]] = [dict(common) for _ in range(n_channels)]
+        texts: list[str] = []
+        if config.noise == "remove":
+            found, texts = measured(image, _denoising(config))
+            for facts, own in zip(shared, found, strict=True):
+                facts["denoising"] = own
+        if config.noise == "match" and (between := [t for t in times if is_between(t)]):
+            for number, facts in enumerate(shared):
+                channel = image.take("C", number) if "C" in image.axes else image
+                facts["lacking"] = _lacking(channel, config, int(between[0]))
+        return shared, [f"{REMOVAL}: {text}" for text in texts]
+
+    def layout(
+        self, image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float
+    ) -> tuple[list[Part], float]:
+        """Return the parts, and the memory that one of them needs in bytes."""
+        new = max(1.0, len(_times(image, config)) / image.sizes["T"])
+        n_axes = len(frame_shape(image))
+        needs = Needs(
+            base=PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES,
+            per_frame=BYTES[0] * (1 + new) / 2,
+            per_voxel=BYTES[1],
+            most_frames=MOST_FRAMES,
+            shared=NEAR,
+            margins=(MARGIN,) * n_axes,
+            steps=(1,) * n_axes,
+        )
+        if config.noise == "remove":
+            needs = replace(
+                needs,
+                per_voxel=max(BYTES[1], FRAME_BYTES[1]),
+                shared=NEAR + SHARED,
+                others=2,
+                margins=(MARGIN + REACH[0],) * n_axes,
+                steps=(STEP,) * n_axes,
+            )
+        parts, largest = boxes(image, needs, memory)
+        times, n_frames = _times(image, config), image.sizes["T"]
+        length = parts[0].frames[1] - parts[0].frames[0]
+        tiles = list(dict.fromkeys((part.own, part.wide) for part in parts))
+        found = []
+        for channel in range(image.sizes.get("C", 1)):
+            for first, end in _intervals(n_frames, length):
+                last = end < n_frames
+                inside = [n for n, t in enumerate(times) if first <= t and (t < end or not last)]
+                if not inside:
+                    continue
+                near = max(0, first - NEAR), min(n_frames, end + 1 + NEAR)
+                frames = inside[0], inside[-1] + 1
+                found += [Part(channel, frames, near, own, wide) for own, wide in tiles]
+        return found, largest
+
+    def frames(self, plan: Plan, part: Part) -> list[int]:
+        """Return the frames that a part reads: its own, and those that motion is fitted to.
+
+        If noise is removed first, also those that are denoised together with them.
+        """
+        facts, config = plan.channels[part.channel], _config(plan)
+        if config.noise != "remove":
+            return list(range(*part.near))
+        n_frames = facts["n_frames"]
+        return frames_read(
+            _denoising(config), facts["denoising"], n_frames, _denoised(part, n_frames)
+        )
+
+    def job(
+        self, block: Image, plan: Plan, part: Part, monitor: Monitor
+    ) -> Generator[Progress, Message, Fitted]:
+        """Super-resolve a part: yield `Progress`, return the result of its own frames."""
+        facts, config = plan.channels[part.channel], _config(plan)
+        series, within, texts = comparable(block)[0], Within(), list[str]()
+        if config.noise == "remove":
+            numbers = self.frames(plan, part)
+            with monitor.part("removing noise", previews=False):
+                cleaned = yield from denoise_block(
+                    block, _denoising(config), facts["denoising"], numbers,
+                    _denoised(part, facts["n_frames"]), monitor,
+                )  # fmt: skip
+            if cleaned.stopped == "user":
+                return cleaned
+            first = numbers.index(part.near[0])
+            series = series.crop(T=slice(first, first + part.near[1] - part.near[0]))
+            known = facts["denoising"]["settings"]
+            noise = Noise(*(known[name] for name in ("gain", "read_noise", "offset", "grain")))
+            shown = series.like(cleaned.images[0].array())
+            within = Within(denoised=shown, removed=noise)
+            texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
+        elif config.noise == "match":
+            within = Within(_added(facts, part))
+            if within.noise is None:  # there is none that can be seen
+                config = config.replace(noise="keep")
+        places = [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
+        own = _own(config, series, places)
+        fitted = yield from superresolve_job(series, own, monitor, within=within)
+        return replace(
+            fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
+        )
+
+
+METHOD: Final = SuperresolutionInParts()
+
+
+def _intervals(n_frames: int, length: int) -> list[tuple[int, int]]:
+    """Return blocks of frames; the last frame alone, behind which nothing is made, is none."""
+    found = blocks(n_frames, length)
+    if len(found) > 1 and found[-1][1] - found[-1][0] == 1:
+        found[-2:] = [(found[-2][0], n_frames)]
+    return found
+
+
+def _denoising(config: SpatimeConfig) -> CellINRConfig:
+    """Return the settings with which noise is removed first."""
+    return CellINRConfig(background="keep", device=config.device, seed=config.seed)
+
+
+def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, Any] | None:
+    """Return the noise that frames between frames lack, as in the whole; None if none is seen.
+
+    How much is kept is measured in the middle of the first interval with frames, and noise in the
+    frame in the middle; both in a typical part.
 
     Parameters
     ----------
     image
-        The recording, with axis T.
+        A channel of the recording, with axis T.
     config
         The settings.
+    interval
+        Number of the frame before the first frame that is made.
     """
-    return [{"settings": {}} for _ in range(image.sizes.get("C", 1))], []
+    near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
+    place = image.take("T", interval)
+    chosen = typical(place.like(place.data, translate=(0.0,) * len(place.axes)))
+    ranges = {}
+    for axis, start, step in zip(chosen.axes, chosen.translate, chosen.scale, strict=True):
+        first = round(start / step)
+        ranges[axis] = slice(first, first + chosen.sizes[axis])
+    block = comparable(image.crop(T=slice(*near), **ranges))[0]
+    block = block.like(block.array())
+    own = _own(config, block, [interval + 0.5 - near[0]])
+    fitted: Fitted = finish(superresolve_job(block, own, Monitor()))
+    found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
+    if found is None:
+        return None
+    frame = image.take("T", image.sizes["T"] // 2).crop(**ranges).array()
+    return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
 
 
-def layout(
-    image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float
-) -> tuple[list[Part], float]:
-    """Return the parts, and the memory that one of them needs in bytes.
-
-    Parameters
-    ----------
-    image
-        The recording, with axis T.
-    config
-        The settings.
-    channels
-        From `measured`.
-    memory
-        Bytes for one part.
-    """
-    per_frame, per_voxel = BYTES
-    new = max(1.0, len(_times(image, config)) / image.sizes["T"])
-    base = PROGRAM_BYTES + MOTION_BYTES * MOST_PLACES
-    n_axes = len(frame_shape(image))
-    needs = Needs(
-        base=base,
-        per_frame=per_frame * (1 + new) / 2,
-        per_voxel=per_voxel,
-        most_frames=MOST_FRAMES,
-        shared=NEAR,
-        margins=None if config.noise == "match" else (MARGIN,) * n_axes,
-        steps=(1,) * n_axes,
-    )
-    parts, largest = boxes(image, needs, memory)
-    times, n_frames = _times(image, config), image.sizes["T"]
-    length = parts[0].frames[1] - parts[0].frames[0]
-    tiles = list(dict.fromkeys((part.own, part.wide) for part in parts))
-    found = []
-    for channel in range(image.sizes.get("C", 1)):
-        for first, end in blocks(n_frames, length):
-            last = end < n_frames
-            inside = [n for n, t in enumerate(times) if first <= t and (t < end or not last)]
-            if not inside:
-                continue
-            near = max(0, first - NEAR), min(n_frames, end + 1 + NEAR)
-            frames = inside[0], inside[-1] + 1
-            found += [Part(channel, frames, near, own, wide) for own, wide in tiles]
-    return found, largest
+def _added(facts: Mapping[str, Any], part: Part) -> AddedNoise | None:
+    """Return the noise that a part adds to the frames that it makes."""
+    if (found := facts.get("lacking")) is None:
+        return None
+    corner = tuple(first for first, _ in part.wide)
+    return replace(AddedNoise.restored(found), corner=corner, first=part.near[0])
 
 
-def job(
-    image: Image, plan: Plan, part: Part, monitor: Monitor
-) -> Generator[Progress, Message, Fitted]:
-    """Super-resolve a part: yield `Progress`, return the result of its own frames.
+def _config(plan: Plan) -> SpatimeConfig:
+    config = plan.config
+    assert isinstance(config, SpatimeConfig)
+    return config
 
-    Parameters
-    ----------
-    image
-        The recording, lazy, with axis T.
-    plan
-        The plan.
-    part
-        The part.
-    monitor
-        Of the run.
-    """
-    config: Any = plan.config
-    places = _times(image, config)[slice(*part.frames)] - part.near[0]
-    channel = image.take("C", part.channel) if "C" in image.axes else image
-    space = zip("ZYX"[-len(part.wide) :], part.wide, strict=True)
-    ranges = {axis: slice(*one) for axis, one in space}
-    block = comparable(channel.crop(T=slice(*part.near), **ranges))[0]
-    times = tuple(float(place * block.steps["T"]) for place in places)
-    own = config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
-    return (yield from superresolve_job(block, own, monitor))
+
+def _denoised(part: Part, n_frames: int) -> Part:
+    """Return the part that denoises what a part super-resolves."""
+    near = max(0, part.near[0] - SHARED), min(n_frames, part.near[1] + SHARED)
+    return replace(part, frames=part.near, near=near)
+
+
+def _own(config: SpatimeConfig, block: Image, places: Sequence[float]) -> SpatimeConfig:
+    """Return the settings for some times of a block, in frames of it."""
+    times = tuple(place * block.steps["T"] for place in places)
+    return config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
 
 
 def _times(image: Image, config: SpatimeConfig) -> Any:
