@@ -78,7 +78,7 @@ def tiles(folder: Folder) -> None:
     """A stack in tiles, because the process is told that little memory is free."""
     write_tiff(folder / "in.tif", moving(1, (4, 24, 64), 8)[0], "ZYX")
     words = ["--save-model", "fit.cellinr", "--report", "report.json", "--steps", 30]
-    folder.cli("denoise", "in.tif", "out.tif", *words, free=4_000_000)
+    folder.cli("denoise", "in.tif", "out.tif", *words, free=2_600_000)
     if "tiles" not in (folder / "report.json").read_text("utf-8"):
         raise RuntimeError("the stack was not fitted in tiles")
     folder.cli("render", "fit.cellinr", "render.tif", "--scale", 1.5)
