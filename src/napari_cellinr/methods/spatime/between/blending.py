@@ -140,9 +140,11 @@ def blended(
         moved = predictions.cubic if weights.cubic else line
         strength: Floats | float = weights.attenuation * t * (1 - t)
     else:
-        part = trust.motion
-        moved = line + trust.smooth * (predictions.cubic - line)
-        strength = np.float32(weights.attenuation * t * (1 - t)) * trust.unsure
+        lost = trust.saturated if weights.attenuation > 0 else np.zeros_like(trust.saturated)
+        part = trust.motion + lost * (EQUAL.motion - trust.motion)
+        moved = line + (1 - lost) * trust.smooth * (predictions.cubic - line)
+        unsure = trust.unsure + lost * (1 - trust.unsure)
+        strength = np.float32(weights.attenuation * t * (1 - t)) * unsure
     base = np.asarray(part * moved + (1 - part) * static, np.float32)
     if weights.attenuation == 0:
         return base
@@ -151,11 +153,10 @@ def blended(
 
 
 def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
-    """Return the attenuation for frames that are half as far apart as those that were tested.
+    """Return the attenuation that is best on held-out frames.
 
-    It is a quarter of the best one: the error of an interpolated frame grows with the square of
-    the distance, and the disagreement of its neighbours, with which it is compared, with the
-    distance. Nothing is attenuated unless that is better on three of four held-out frames.
+    Nothing is attenuated unless that is better on three of four held-out frames. `trust_of` says
+    how much of it is used for frames that are half as far apart.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
     """
     best = min(errors, key=lambda a: float(np.sum(errors[a])))
     better = np.mean(np.less(errors[best], errors[0.0]))
-    return best / 4 if better >= _MOST_AGREE else 0.0
+    return best if better >= _MOST_AGREE else 0.0
 
 
 def _attenuated(
