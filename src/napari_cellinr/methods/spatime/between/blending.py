@@ -66,7 +66,7 @@ differ, so that their mean is seldom worse than the better one."""
 FULL: Final = BlendWeights(1.0, True, 0.0)
 """Motion alone."""
 
-ATTENUATIONS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
+ATTENUATIONS: Final = (0.0, 0.5, 1.0, 2.0)
 """What held-out frames choose from."""
 
 
@@ -144,7 +144,7 @@ def blended(
         part = trust.motion + lost * (EQUAL.motion - trust.motion)
         moved = line + (1 - lost) * trust.smooth * (predictions.cubic - line)
         unsure = trust.unsure + lost * (1 - trust.unsure)
-        strength = np.float32(weights.attenuation * t * (1 - t)) * unsure
+        strength = np.asarray(weights.attenuation * t * (1 - t) * unsure, np.float32)
     base = np.asarray(part * moved + (1 - part) * static, np.float32)
     if weights.attenuation == 0:
         return base
