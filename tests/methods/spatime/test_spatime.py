@@ -221,6 +221,7 @@ def test_the_attenuation_is_the_best_and_needs_most_frames_to_agree():
     assert choose_attenuation(better) == 1.0
     half = {0.0: [4.0] * 4, 1.0: [1.0, 1.0, 4.5, 4.5]}
     assert choose_attenuation(half) == 0.0
+    assert choose_attenuation({**half, 0.5: [3.9] * 4}) == 0.5  # the best that most agree on
     assert choose_attenuation({0.0: [1.0], 4.0: [2.0]}) == 0.0
 
 

@@ -153,19 +153,18 @@ def blended(
 
 
 def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
-    """Return the attenuation that is best on held-out frames.
+    """Return the best attenuation of those that are better on three of four held-out frames.
 
-    Nothing is attenuated unless that is better on three of four held-out frames. `trust_of` says
-    how much of it is used for frames that are half as far apart.
+    It is 0 if none is. `trust_of` says how much of it is used for frames that are half as far
+    apart.
 
     Parameters
     ----------
     errors
         Squared error on each held-out frame, by attenuation; 0 is one of them.
     """
-    best = min(errors, key=lambda a: float(np.sum(errors[a])))
-    better = np.mean(np.less(errors[best], errors[0.0]))
-    return best if better >= _MOST_AGREE else 0.0
+    agreed = [a for a in errors if np.mean(np.less(errors[a], errors[0.0])) >= _MOST_AGREE]
+    return min([0.0, *agreed], key=lambda a: float(np.sum(errors[a])))
 
 
 def _attenuated(
