@@ -138,6 +138,18 @@ def test_held_out_frames_choose_motion_where_it_helps_and_less_where_not():
     assert unrelated.trust[1].confidence.mean() < 0.4
     assert unrelated.trust[1].confidence.mean() < 0.5 * steady.trust[1].confidence.mean()
     assert unrelated.weights.attenuation > 0
+    assert unrelated.trust[1].saturated.mean() > 0.8
+    assert steady.trust[1].saturated.mean() < 0.2
+
+
+def test_a_frame_between_unrelated_ones_is_nearer_to_their_mean_level_than_a_blend():
+    """Then the best estimate is the mean; a blend of two keeps half of their variance."""
+    random = np.random.default_rng(3).standard_normal((7, 48, 48))
+    frames = gaussian_filter(random, (0, 2, 2)).astype(np.float32)
+    frames /= frames.std()
+    series = fitted(frames)
+    blend = (frames[1] + frames[2]) / 2
+    assert np.mean(series.frame(1.5) ** 2) < 0.75 * np.mean(blend**2)
 
 
 def test_an_object_that_stands_and_jumps_is_blended_in_place():
@@ -204,11 +216,12 @@ def test_planes_are_learnt_within_planes(sections):
     assert errors[0] < 0.8 * errors[1]
 
 
-def test_the_attenuation_is_a_quarter_of_the_best_and_needs_most_frames_to_agree():
+def test_the_attenuation_is_the_best_and_needs_most_frames_to_agree():
     better = {0.0: [4.0] * 4, 1.0: [3.0, 3.0, 3.0, 4.5], 2.0: [3.9] * 4}
-    assert choose_attenuation(better) == 0.25
+    assert choose_attenuation(better) == 1.0
     half = {0.0: [4.0] * 4, 1.0: [1.0, 1.0, 4.5, 4.5]}
     assert choose_attenuation(half) == 0.0
+    assert choose_attenuation({**half, 0.5: [3.9] * 4}) == 0.5  # the best that most agree on
     assert choose_attenuation({0.0: [1.0], 4.0: [2.0]}) == 0.0
 
 

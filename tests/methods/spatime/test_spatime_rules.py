@@ -25,7 +25,7 @@ from napari_cellinr.methods.spatime.between.trust import (
     steadied,
     trust_of,
 )
-from napari_cellinr.methods.spatime.channel import ChannelFit
+from napari_cellinr.methods.spatime.channel import ChannelFit, _random_part
 from napari_cellinr.methods.spatime.finer.learning import has_gained
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.model import MotionModel
@@ -122,12 +122,20 @@ def test_only_frames_near_the_intervals_are_held_out_never_the_first_or_last():
     assert held_out_frames(2, [0]) == []
 
 
+def test_attenuation_is_chosen_on_whole_planes_and_parts_of_volumes():
+    generator = np.random.default_rng(0)
+    assert _random_part((190, 211), generator) == (slice(0, 190), slice(0, 211))
+    part = _random_part((30, 190, 211), generator)
+    assert [p.stop - p.start for p in part] == [16, 96, 96]
+
+
 def one(value):
     return np.full((3, 3), value, np.float32)
 
 
-def evidence(before=0.0, after=0.0, error=0.0, weight=1.0):
-    return Evidence(one(before), one(after), one(error), one(error), one(weight))
+def evidence(before=0.0, after=0.0, error=0.0, weight=1.0, saturated=0.0):
+    values = before, after, error, error, weight, saturated
+    return Evidence(*(one(value) for value in values))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +163,7 @@ def test_motion_that_was_worse_than_blending_has_no_weight():
 
 
 def test_motion_that_goes_on_is_trusted_whatever_was_held_out():
-    of = Trust(*(np.zeros((6, 6), np.float32) for _ in range(4)))
+    of = Trust(*(np.zeros((6, 6), np.float32) for _ in range(5)))
     fast = np.stack([np.full((6, 6), v, np.float32) for v in (4.0, -3.0)])
     square = (1.0, 1.0)
     assert steadied(of, fast, [fast, 0.9 * fast], square).motion == pytest.approx(1.0)
@@ -164,8 +172,10 @@ def test_motion_that_goes_on_is_trusted_whatever_was_held_out():
     assert steadied(of, fast, [0 * fast], square).motion == pytest.approx(0.0)  # a jump
     assert steadied(of, fast / 5, [fast / 5], square).motion == pytest.approx(0.5)  # slow: 1 voxel
     assert steadied(of, fast, [], square) is of  # nothing to compare with
-    sure = Trust(*(np.ones((6, 6), np.float32) for _ in range(4)))
+    sure = Trust(*(np.ones((6, 6), np.float32) for _ in range(5)))
     assert steadied(sure, fast, [-fast], square).motion == pytest.approx(1.0)
+    assert steadied(sure, fast, [-fast], square).saturated == pytest.approx(1.0)
+    assert steadied(sure, fast, [fast], square).saturated == pytest.approx(0.0)
 
 
 def test_frames_beyond_a_jump_are_not_used():
@@ -191,10 +201,41 @@ def test_evidence_of_a_frame_like_the_first_of_its_neighbours():
 
 def test_local_trust_replaces_the_weights_of_the_series():
     of = predictions(0.5)
-    half = Trust(*(np.full((12, 12), v, np.float32) for v in (0.25, 1.0, 0.0, 1.0)))
+    half = Trust(*(np.full((12, 12), v, np.float32) for v in (0.25, 1.0, 0.0, 1.0, 0.0)))
     found = blended(of, BlendWeights(1.0, False, 4.0), (1.0, 1.0), half)
     expected = 0.25 * of.cubic + 0.75 * (of.static[0] + of.static[1]) / 2
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_errors_are_a_quarter_at_half_of_the_time_unless_they_are_saturated():
+    """The error of a blend grows with the square of the time between frames, up to a level."""
+    wrong = evidence(error=1.0)
+    assert trust_of(4, {4: wrong, 5: wrong}).unsure == pytest.approx(0.25)
+    lost = evidence(error=1.0, saturated=1.0)
+    assert trust_of(4, {4: wrong, 5: lost}).saturated == pytest.approx(0.5)
+
+
+def test_saturated_is_where_frames_differ_as_much_at_one_as_at_two_frames_distance():
+    random = np.random.default_rng(0)
+    first, second, other = random.standard_normal((3, 40, 40)).astype(np.float32)
+    of = Predictions(first, second, first, (first, second), 0.5)
+    square = (1.0, 1.0)
+    assert evidence_of(of, other, square).saturated.mean() > 0.9  # D(1) = D(2)
+    assert evidence_of(of, first, square).saturated.max() < 0.1  # a jump: D(1) = D(2) / 2
+    assert evidence_of(of, (first + second) / 2, square).saturated.max() == 0  # D(1) = D(2) / 4
+
+
+def test_where_errors_are_saturated_motion_and_blend_have_equal_weights():
+    """Only if detail is attenuated at all, which held-out frames say."""
+    of = predictions(0.5)
+    maps = [np.full((12, 12), v, np.float32) for v in (0.25, 1.0, 0.0, 1.0, 1.0)]
+    square = (1.0, 1.0)
+    found = blended(of, BlendWeights(1.0, False, 2.0), square, Trust(*maps))
+    expected = blended(of, BlendWeights(0.5, False, 2.0), square)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    plain = blended(of, BlendWeights(1.0, False, 0.0), square, Trust(*maps))
+    before = blended(of, BlendWeights(1.0, False, 0.0), square, Trust.of_maps(np.stack(maps[:4])))
+    np.testing.assert_array_equal(plain, before)
 
 
 @pytest.mark.parametrize("shape", [(40, 44), (8, 40, 44)])

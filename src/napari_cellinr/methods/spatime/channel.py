@@ -79,8 +79,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ChannelFit"]
 
-TESTED = (16, 96, 96)
-"""Largest part of a held-out frame that is compared, in voxels along Z, Y, X."""
+TESTED = {2: (256, 256), 3: (16, 96, 96)}
+"""Largest part of a held-out frame that is compared, in voxels, by the number of its axes."""
 
 MOST_TESTS = 6
 """Largest number of held-out frames on which the attenuation of detail is chosen."""
@@ -382,7 +382,7 @@ def mean_square(values: NDArray[np.float32]) -> float:
 
 def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:
     """Return a random part of a frame, small enough to try all blend weights on it."""
-    sizes = [min(n, m) for n, m in zip(shape, TESTED[-len(shape) :], strict=True)]
+    sizes = [min(n, m) for n, m in zip(shape, TESTED[len(shape)], strict=True)]
     starts = [int(generator.integers(n - m + 1)) for n, m in zip(shape, sizes, strict=True)]
     return tuple(slice(a, a + m) for a, m in zip(starts, sizes, strict=True))
 

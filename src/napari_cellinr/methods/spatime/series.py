@@ -335,7 +335,7 @@ class Series:
             },
             BlendWeights(**settings["blending"]),
             {
-                i: Trust(*np.array(tensors[f"trust.{i}"], np.float32))
+                i: Trust.of_maps(np.array(tensors[f"trust.{i}"], np.float32))
                 for i in settings.get("trust", ())
             },
             None

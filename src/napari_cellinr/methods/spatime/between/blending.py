@@ -66,7 +66,7 @@ differ, so that their mean is seldom worse than the better one."""
 FULL: Final = BlendWeights(1.0, True, 0.0)
 """Motion alone."""
 
-ATTENUATIONS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
+ATTENUATIONS: Final = (0.0, 0.5, 1.0, 2.0)
 """What held-out frames choose from."""
 
 
@@ -140,9 +140,11 @@ def blended(
         moved = predictions.cubic if weights.cubic else line
         strength: Floats | float = weights.attenuation * t * (1 - t)
     else:
-        part = trust.motion
-        moved = line + trust.smooth * (predictions.cubic - line)
-        strength = np.float32(weights.attenuation * t * (1 - t)) * trust.unsure
+        lost = trust.saturated if weights.attenuation > 0 else np.zeros_like(trust.saturated)
+        part = trust.motion + lost * (EQUAL.motion - trust.motion)
+        moved = line + (1 - lost) * trust.smooth * (predictions.cubic - line)
+        unsure = trust.unsure + lost * (1 - trust.unsure)
+        strength = np.asarray(weights.attenuation * t * (1 - t) * unsure, np.float32)
     base = np.asarray(part * moved + (1 - part) * static, np.float32)
     if weights.attenuation == 0:
         return base
@@ -151,20 +153,18 @@ def blended(
 
 
 def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:
-    """Return the attenuation for frames that are half as far apart as those that were tested.
+    """Return the best attenuation of those that are better on three of four held-out frames.
 
-    It is a quarter of the best one: the error of an interpolated frame grows with the square of
-    the distance, and the disagreement of its neighbours, with which it is compared, with the
-    distance. Nothing is attenuated unless that is better on three of four held-out frames.
+    It is 0 if none is. `trust_of` says how much of it is used for frames that are half as far
+    apart.
 
     Parameters
     ----------
     errors
         Squared error on each held-out frame, by attenuation; 0 is one of them.
     """
-    best = min(errors, key=lambda a: float(np.sum(errors[a])))
-    better = np.mean(np.less(errors[best], errors[0.0]))
-    return best / 4 if better >= _MOST_AGREE else 0.0
+    agreed = [a for a in errors if np.mean(np.less(errors[a], errors[0.0])) >= _MOST_AGREE]
+    return min([0.0, *agreed], key=lambda a: float(np.sum(errors[a])))
 
 
 def _attenuated(

@@ -49,6 +49,7 @@ OUTER = 0.3
 """Weight of the pairs of frames beside the interval; that of the interval itself is 1."""
 
 _TEST_STEPS = (15, 15)  # at each level, to predict held-out frames
+_TEST_SMOOTH = 0.02  # the same weight is stiffer there: control points are twice as far apart
 
 SOFT = 0.01
 """Square of the difference, in standard deviations of the image, below which squares count."""
@@ -79,7 +80,7 @@ class MotionSettings:
     steps: tuple[int, ...] = (20, 30)
     levels: tuple[int, ...] = (2, 1)
     spacing: float = 4.0
-    smooth: float = 0.02
+    smooth: float = 0.1
     rate: float = 0.15
     blur: float = 0.5
     batch: int = 8_000
@@ -109,7 +110,7 @@ def rough_settings(config: SpatimeConfig) -> MotionSettings:
         `refinement` is used.
     """
     steps = tuple(max(5, round(n * config.refinement)) for n in _TEST_STEPS)
-    return MotionSettings(steps=steps, levels=(4, 2), batch=4_000)
+    return MotionSettings(steps=steps, levels=(4, 2), batch=4_000, smooth=_TEST_SMOOTH)
 
 
 def progress_steps(settings: MotionSettings) -> int:

@@ -9,6 +9,10 @@ goes on from one interval to the next has full weight: wrong motions are unlike 
 An object that stands and jumps is the exception, since its motion is found, but not when it
 happens: the frame before the jump is like the one before it, and the frame after the jump like the
 one after it. Where both are so, the interval is blended without motion.
+
+Where the squared difference of two frames hardly grows with the time between them, objects have
+moved further than they are large, and an error at twice the distance in time says all of the
+distance in question: it is saturated. Elsewhere errors grow with the square of the distance.
 """
 
 from __future__ import annotations
@@ -45,6 +49,8 @@ _SLOW: Final = 1e-3  # squared voxels per frame, below which there is no motion
 _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the distance in time
 _STEADY: Final = (0.5, 0.9)  # likeness of motions from which, and at which, motion goes on
 _MOVES: Final = 2.0  # voxels per frame from which likeness counts fully
+_SATURATED: Final = (0.1, 0.3)  # 2 D(1) / D(2) - 1 from which, and at which, it is
+_GROWTH: Final = 0.25  # of an error that is not saturated, at half of the distance in time
 _JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
@@ -64,6 +70,10 @@ class Evidence:
     weight
         Weight of the motion in the mixture of motion and blend that predicts the frame best; 1
         where both are the same.
+    saturated
+        1 where frames differ about as much at one as at two frames' distance: the mean squared
+        difference D(1) is at least 0.65 of D(2); 0 where D(1) is about a half of it, as where an
+        object appears or jumps, or less, as in smooth motion.
     """
 
     before: Floats
@@ -71,6 +81,7 @@ class Evidence:
     error: Floats
     doubt: Floats
     weight: Floats
+    saturated: Floats
 
 
 @dataclass(frozen=True)
@@ -87,17 +98,28 @@ class Trust:
         Part of the attenuation of detail.
     confidence
         In the middle of the interval: 1 where the frame in between is determined.
+    saturated
+        Where motion and blend have equal weights, without frames beyond the interval, and detail
+        is attenuated fully, if detail is attenuated at all.
     """
 
     motion: Floats
     smooth: Floats
     unsure: Floats
     confidence: Floats
+    saturated: Floats
 
     @property
     def maps(self) -> Floats:
-        """All maps, (4, *nodes), in the order of the parameters."""
-        return np.stack([self.motion, self.smooth, self.unsure, self.confidence])
+        """All maps, (5, *nodes), in the order of the parameters."""
+        values = self.motion, self.smooth, self.unsure, self.confidence, self.saturated
+        return np.stack(values)
+
+    @classmethod
+    def of_maps(cls, maps: Floats) -> Trust:
+        """Return what `maps` were made of; earlier versions have no last one, which is 0."""
+        values = [np.asarray(m, np.float32) for m in maps]
+        return cls(*values, *[0 * values[0]] * (5 - len(values)))
 
     def on_voxels(self, shape: Sequence[int], region: Sequence[slice]) -> Trust:
         """Return the maps at the voxels of a part of a frame of a shape.
@@ -138,13 +160,15 @@ def evidence_of(
         return _local(values, aspect)
 
     power, change = mean(moved**2), mean((second - first) ** 2)
+    apart = [mean((truth - v) ** 2) for v in (first, second)]
     little = _LITTLE * float(power.mean()) + _TINY
     same = _SAME * float(power.mean()) + _TINY
     calm = _CALM * float(change.mean()) + _TINY
     overlap = mean(wrong * moved)
     motion = np.clip(overlap / (power + little), 0, 1)
     blend = np.maximum(mean(wrong**2) - 1.5 * noise, 0) + calm
-    like = [np.maximum(mean((truth - v) ** 2) - 2 * noise, 0) + calm for v in (first, second)]
+    like = [np.maximum(v - 2 * noise, 0) + calm for v in apart]
+    near, far = (np.maximum(v - 2 * noise, 0) for v in (np.mean(apart, 0), change))
     rest = wrong - resized(motion[None], truth.shape)[0] * moved
     error = np.maximum(mean(rest**2) - 1.5 * noise, 0)
     changed = np.maximum(change - 2 * noise, 0) + 4 * calm
@@ -154,6 +178,7 @@ def evidence_of(
         np.clip(4 * error / changed, 0, 1),
         np.clip((4 * error + noise) / (changed + noise), 0, 1),
         np.clip((overlap + same) / (power + same), 0, 1),
+        _step(((2 * near - far) / (far + calm) - _SATURATED[0]) / (_SATURATED[1] - _SATURATED[0])),
     )
 
 
@@ -175,7 +200,10 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
     unsure = np.max([e.doubt for e in ends], 0) ** 2
     confidence = 1 - np.max([e.error for e in ends], 0) ** 2
     motion = (1 - _DOUBT * unsure) * np.sqrt(np.mean([e.weight for e in ends], 0))
-    maps = motion * (1 - jump), 1 - np.max(beside, 0), unsure * (1 - jump), confidence
+    maps = (
+        motion * (1 - jump), 1 - np.max(beside, 0), _GROWTH * unsure * (1 - jump), confidence,
+        np.mean([e.saturated for e in ends], 0),
+    )  # fmt: skip
     return Trust(*(np.asarray(values, np.float32) for values in maps))
 
 
@@ -211,14 +239,19 @@ def steadied(
     like = [1 - squared(v - own) / (length + squared(v) + _SLOW) for v in others]
     steady = _step((np.min(like, 0) - _STEADY[0]) / (_STEADY[1] - _STEADY[0]))
     steady = steady * np.clip(np.sqrt(length) / _MOVES, 0, 1)
-    return replace(trust, motion=np.asarray(np.maximum(trust.motion, steady), np.float32))
+    return replace(
+        trust,
+        motion=np.asarray(np.maximum(trust.motion, steady), np.float32),
+        saturated=np.asarray(trust.saturated * (1 - steady), np.float32),
+    )
 
 
 def trust_of_frame(evidence: Evidence) -> Trust:
     """Return how a held-out frame itself is blended, to choose the attenuation of detail."""
     unsure = evidence.doubt**2
     jump = _step((np.maximum(evidence.before, evidence.after) - _JUMP[0]) / (_JUMP[1] - _JUMP[0]))
-    return Trust((1 - _DOUBT * unsure) * (1 - jump), 0 * unsure, unsure * (1 - jump), 1 - unsure)
+    motion = (1 - _DOUBT * unsure) * (1 - jump)
+    return Trust(motion, 0 * unsure, unsure * (1 - jump), 1 - unsure, evidence.saturated)
 
 
 def jump_of(interval: int, evidence: Mapping[int, Evidence]) -> Floats:
