@@ -8,6 +8,7 @@ from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.methods import METHODS, Cost
 from napari_cellinr.runs.estimates import cost, shortage
 from napari_cellinr.simulate.embryo import embryo
+from napari_cellinr.simulate.recordings import moving
 
 
 def image(shape, axes):
@@ -83,6 +84,13 @@ def test_memory_of_denoising_grows_with_the_threads(shape, axes, measured, monke
 def test_memory_of_narrow_recordings_is_estimated_as_it_was_measured(shape, measured):
     estimated = cost(METHODS["nstm"], image(shape, "TYX"), NSTMConfig()).memory / 1e9
     assert estimated == pytest.approx(measured, rel=0.3)
+
+
+def test_a_rolling_shutter_is_estimated_as_it_was_measured():
+    """CPU seconds of the sample *ball*: 540 steps of 24 ms, and a check that takes 29 s."""
+    rolling = NSTMConfig(optics=moving("ball").optics)
+    seconds = cost(METHODS["nstm"], image((120, 120), "YX"), rolling).seconds
+    assert seconds == pytest.approx(42, rel=0.3)
 
 
 @pytest.mark.parametrize(
