@@ -5,6 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+from packaging.version import Version
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all
@@ -75,6 +76,10 @@ REFUSED = {
     "training-resources__xy_rgb__cells.tif": "colour",
 }
 """What the one sentence says, and what to do instead is in it, too."""
+
+if Version(tifffile.__version__) < Version("2026.3.3"):  # reads no compression of fax machines
+    READ.pop("image-tiff__big_g4.tif")
+    REFUSED["image-tiff__big_g4.tif"] = "compressed in a way"
 
 
 def found(data_folder, name):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import tifffile
+from packaging.version import Version
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all, write
@@ -73,6 +75,8 @@ def test_every_file_is_read_or_refused_clearly(data_folder):
         for image in images:
             assert image.dtype.isnative
             assert image.shape == image.data.shape
+    if Version(tifffile.__version__) < Version("2026.3.3"):  # reads no compression of fax machines
+        assert "compressed in a way" in refused.pop("image-tiff__big_g4.tif")
     assert len(refused) == 7
     assert "CIFTI" in refused.pop("nibabel__row_major.dconn.nii")
     assert all("colour (RGB) image" in message for message in refused.values())

@@ -304,6 +304,15 @@ def test_truncated(tmp_path, kind, part):
         read(path)
 
 
+def test_a_compression_that_cannot_be_read_is_not_called_damage(tmp_path, data):
+    path = save(tmp_path, data)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for page in file.pages:
+            page.tags["Compression"].overwrite(32809)  # ThunderScan
+    with pytest.raises(FileError, match=r"compressed in a way .* Convert it .* or update"):
+        read(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" + bytes(100), b"text"])
 def test_not_a_tiff(tmp_path, content):
     path = tmp_path / "image.tif"

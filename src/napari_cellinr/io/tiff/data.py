@@ -57,6 +57,12 @@ def explain(path: Path, error: Exception) -> str:
     """
     if str(error).startswith("not a TIFF file"):
         return f"{path} is not a TIFF file although its name says so; give a TIFF file."
+    if "COMPRESSION" in str(error) and "not supported" in str(error):
+        return (
+            f"{path} is compressed in a way that tifffile {tifffile.__version__} does not read "
+            f"({error}). Convert it to a TIFF without compression, or update tifffile and "
+            f"imagecodecs."
+        )
     return (
         f"{path} is damaged or not complete ({error}); copy it again from its source, or open "
         f"and save it with the program that made it."
