@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from napari_cellinr.fitting.resources.memory import give_back
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
@@ -46,6 +44,8 @@ def in_background(
     Result or None
         What `work` returned; None if the user stopped the job before.
     """
+    from napari_cellinr.fitting.resources.memory import give_back  # loads torch, as docks must not
+
     with _one_thread() as pool:
         future = pool.submit(work)
         while not future.done():

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
-    from napari_cellinr.methods.cellinr.field.fitted import FittedField
     from napari_cellinr.methods.cellinr.frames import Frame
-    from napari_cellinr.methods.cellinr.initial.part import Part
 
 __all__ = ["fit_with_network"]
 
@@ -66,11 +64,30 @@ def fit_with_network(
     is_late = config.estimate == "auto" and part.found.name != "groups" and part.found.complete
     fitted = without_rounds(part, is_late=is_late)
     if has_views:
-        fitted = yield from _learn(part, budget, monitor)
+        rounds = Rounds(part, budget)
+        while rounds.goes_on(monitor):
+            pairs = []
+            for one in rounds.synthetic_images():
+                with monitor.part(one.caption, previews=False):
+                    made = yield from estimate_part(
+                        one.image, one.values, one.config, noise, rounds.budget, monitor
+                    )
+                if made.views is None or not made.found.complete:
+                    break
+                pairs.append(one.pair(made, device))
+            if len(pairs) < rounds.n_images:
+                break
+            outcome = yield from optimise(rounds.problem(pairs), config, monitor)
+            if outcome.stopped == "time":
+                rounds.is_late = True
+                break
+            rounds.finish(outcome)
+        fitted = rounds.result(stopped=monitor.stopped)
+        del rounds  # the whole image as the network is given it, as large as five images
         give_back()
         for caption, mix in MIXED.items():
-            made = yield from in_background(caption, partial(mix, fitted, part, device), monitor)
-            fitted = made or fitted
+            mixed = yield from in_background(caption, partial(mix, fitted, part, device), monitor)
+            fitted = mixed or fitted
     # nothing below needs the views, which are as large as four images
     part, prepared = replace(part, n_odd=odd, fitted=fitted, views=None), None
     part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
@@ -82,30 +99,3 @@ def fit_with_network(
     chosen = config.replace(estimate=part.found.name, rounds=fitted.rounds)
     yield from monitor.report("writing the result")
     return frame_of(CellINRProblem(prepared, chosen, device), chosen, fitted.outcome)
-
-
-def _learn(
-    part: Part, budget: EstimateBudget, monitor: Monitor
-) -> Generator[Progress, Message, FittedField]:
-    """Fit the network in rounds, and return what it adds to the estimate of a part."""
-    config, noise = part.config, part.noise
-    rounds = Rounds(part, budget)
-    while rounds.goes_on(monitor):
-        pairs = []
-        for one in rounds.synthetic_images():
-            with monitor.part(one.caption, previews=False):
-                made = yield from estimate_part(
-                    one.image, one.values, one.config, noise, rounds.budget, monitor
-                )
-            if made.views is None or not made.found.complete:
-                break
-            pairs.append(one.pair(made, budget.device))
-        if len(pairs) < rounds.n_images:
-            break
-        problem = rounds.problem(pairs)
-        outcome = yield from optimise(problem, config, monitor)
-        if outcome.stopped == "time":
-            rounds.is_late = True
-            break
-        rounds.finish(problem, outcome)
-    return rounds.result(stopped=monitor.stopped)

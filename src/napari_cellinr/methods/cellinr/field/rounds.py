@@ -142,6 +142,7 @@ class Rounds:
         steps = part.config.steps
         self.seconds = round_seconds(sizes, self.n_images, steps, budget.n_workers)
         self.started, self.outcomes, self.is_late = 0.0, list[Outcome](), False
+        self.present: FieldProblem | None = None
 
     @property
     def n_images(self) -> int:
@@ -199,18 +200,19 @@ class Rounds:
             found = pairs[0].inner.flatten(1)
             self.field.divisors.copy_(found.std(1).clamp(min=1e-4))
             self.field.means[-1] = found[-1].mean()
+        self.present = problem
         return problem
 
-    def finish(self, problem: FieldProblem, outcome: Outcome) -> None:
-        """Take over what the network adds after a round.
+    def finish(self, outcome: Outcome) -> None:
+        """Take over what the network adds after the present round.
 
         Parameters
         ----------
-        problem
-            Of this round, with the network.
         outcome
             How its steps ended.
         """
+        problem = self.present
+        assert problem is not None
         self.outcomes.append(outcome)
         estimate, correlated = self.views[-1], self.part.noise.grain > 0
         correction, log_error = evaluate(self.field, problem.real_input)
