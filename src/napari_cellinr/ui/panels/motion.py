@@ -168,6 +168,8 @@ class MotionPanel(ResultPanel):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
+        for spacing in (self.every, self.shortest):
+            spacing.setMinimumWidth(134)  # room for the text beside the buttons, also with PyQt6
         self.every.setRange(0, 1000)
         self.every.setPrefix("every ")
         self.every.setSpecialValueText("every: auto")
