@@ -8,7 +8,10 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr import Image, reconstruct
+from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.nstm import job
+from napari_cellinr.methods.nstm.checks.halves import fit_halves
 from napari_cellinr.methods.nstm.layers.objects import affine, moving_objects
 
 FRAMES, SIZE = 8, 64
@@ -173,3 +176,28 @@ def test_objects_in_opposite_directions_are_followed_in_noise(opposite):
     assert np.median(wrong) < 0.2
     assert np.quantile(wrong, 0.9) < 0.5
     assert fit.report["lost_part"] < 0.2
+
+
+def test_a_better_fit_with_several_images_is_not_compared_with_the_one_before(
+    opposite, monkeypatch
+):
+    """Objects from optical flow are an alternative to one motion only."""
+    checked = []
+
+    def counted(problem, monitor):
+        checked.append(problem.plan.shape.layers)
+        return (yield from fit_halves(problem, monitor))
+
+    none = dict.fromkeys(EXTRAS, False)
+    tried = ("as given", job.LAYERS, "more")
+    monkeypatch.setattr(
+        job, "_attempts", lambda _, config, without: [(name, config, none) for name in tried]
+    )
+    monkeypatch.setattr(job, "better_of", lambda one, layers, **_: layers)
+    monkeypatch.setattr(job, "WORTH_IT", 100.0)
+    monkeypatch.setattr(job, "is_known", lambda _: False)
+    monkeypatch.setattr(job, "fit_halves", counted)
+    fit = reconstruct(opposite[0], "time-lapse", device="cpu", steps=5, moving=True)
+    names = [each["attempt"] for each in fit.report["attempts"]]
+    assert names[:3] == ["as given", "2 layers", "more"]
+    assert checked == [2]
