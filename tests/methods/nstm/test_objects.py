@@ -1,11 +1,17 @@
 """Objects that move on their own: found by optical flow, and followed by a layer each."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
 from napari_cellinr import Image, reconstruct
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.errors import ConfigError
+from napari_cellinr.methods.nstm import job
+from napari_cellinr.methods.nstm.checks.halves import fit_halves
 from napari_cellinr.methods.nstm.layers.objects import affine, moving_objects
 
 FRAMES, SIZE = 8, 64
@@ -97,6 +103,40 @@ def test_nothing_that_counts_is_one_object():
     assert len(objects_of(frames, 0.1, torch.zeros(frames.shape, dtype=torch.bool))) == 1
 
 
+@pytest.mark.parametrize("contrast", [0.0, 1.0])
+def test_what_stands_still_without_noise_is_one_object(contrast):
+    frames, _, _ = recording(OPPOSITE, 0.0)
+    still = 100 + contrast * np.repeat(frames[:1], FRAMES, 0)
+    assert len(objects_of(still, 0.0)) == 1
+
+
+def test_frames_without_data_are_not_compared():
+    """Also the one in the middle, from which the flow begins."""
+    frames, _, _ = recording(OPPOSITE, 0.01)
+    counted = torch.ones(frames.shape, dtype=torch.bool)
+    counted[FRAMES // 2] = False
+    frames[FRAMES // 2] = np.nan
+    found = objects_of(frames, 0.01, counted)
+    assert found.motions.shape == (2, FRAMES, 2, 3)
+    shifts = sorted((moved(found, one) for one in (0, 1)), key=lambda shift: shift[1])
+    np.testing.assert_allclose(shifts, [(0, -8), (0, 8)], atol=1.0)
+
+
+def test_gaps_of_large_frames_are_filled_in_seconds():
+    """A Gaussian of 37 × 37 pixels before averaging took 16 s here, and minutes for 16 frames."""
+    frames = np.random.default_rng(0).random((4, 2500, 2500)).astype(np.float32)
+    counted = torch.from_numpy(np.random.default_rng(1).random(frames.shape) > 0.1)
+    began = time.process_time()
+    objects_of(frames, 0.3, counted)
+    assert time.process_time() - began < 6
+
+
+def test_a_row_of_pixels_has_one_image():
+    image = Image(np.random.default_rng(0).random((6, 1, 8)).astype(np.float32), "TYX")
+    with pytest.raises(ConfigError, match="motion_layers 2"):
+        reconstruct(image, "time-lapse", device="cpu", steps=5, motion_layers=2)
+
+
 def test_large_frames_are_averaged_and_times_interpolated():
     frames, _, _ = recording(OPPOSITE, 0.01)
     larger = np.repeat(np.repeat(frames, 4, 1), 4, 2).repeat(3, axis=0)
@@ -136,3 +176,28 @@ def test_objects_in_opposite_directions_are_followed_in_noise(opposite):
     assert np.median(wrong) < 0.2
     assert np.quantile(wrong, 0.9) < 0.5
     assert fit.report["lost_part"] < 0.2
+
+
+def test_a_better_fit_with_several_images_is_not_compared_with_the_one_before(
+    opposite, monkeypatch
+):
+    """Objects from optical flow are an alternative to one motion only."""
+    checked = []
+
+    def counted(problem, monitor):
+        checked.append(problem.plan.shape.layers)
+        return (yield from fit_halves(problem, monitor))
+
+    none = dict.fromkeys(EXTRAS, False)
+    tried = ("as given", job.LAYERS, "more")
+    monkeypatch.setattr(
+        job, "_attempts", lambda _, config, without: [(name, config, none) for name in tried]
+    )
+    monkeypatch.setattr(job, "better_of", lambda one, layers, **_: layers)
+    monkeypatch.setattr(job, "WORTH_IT", 100.0)
+    monkeypatch.setattr(job, "is_known", lambda _: False)
+    monkeypatch.setattr(job, "fit_halves", counted)
+    fit = reconstruct(opposite[0], "time-lapse", device="cpu", steps=5, moving=True)
+    names = [each["attempt"] for each in fit.report["attempts"]]
+    assert names[:3] == ["as given", "2 layers", "more"]
+    assert checked == [2]

@@ -1,5 +1,7 @@
 """Motion between frames, blend weights, finer planes: known answers of the parts of SpatimeINR."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from napari_cellinr.fields.trajectory import at_time, displacement, spline_value
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
+from napari_cellinr.methods.spatime import channel
 from napari_cellinr.methods.spatime.between.blending import (
     BlendWeights,
     Predictions,
@@ -150,6 +153,21 @@ def test_a_frame_between_unrelated_ones_is_nearer_to_their_mean_level_than_a_ble
     series = fitted(frames)
     blend = (frames[1] + frames[2]) / 2
     assert np.mean(series.frame(1.5) ** 2) < 0.75 * np.mean(blend**2)
+
+
+def test_the_attenuation_is_chosen_in_the_background(monkeypatch):
+    """It takes a second in planes of 256 pixels, in which a window must not be frozen."""
+    threads = []
+
+    def watched(*given):
+        threads.append(threading.current_thread())
+        return blended(*given)
+
+    monkeypatch.setattr(channel, "blended", watched)
+    frames = np.random.default_rng(3).standard_normal((5, 32, 32)).astype(np.float32)
+    fitted(frames)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_an_object_that_stands_and_jumps_is_blended_in_place():

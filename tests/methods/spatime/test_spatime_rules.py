@@ -1,5 +1,6 @@
 """Rules of super-resolution with known answers: blending, what is held out, what is kept."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.spatime.between.blending import (
+    FULL,
     STATIC,
     BlendWeights,
     Predictions,
@@ -213,6 +215,41 @@ def test_errors_are_a_quarter_at_half_of_the_time_unless_they_are_saturated():
     assert trust_of(4, {4: wrong, 5: wrong}).unsure == pytest.approx(0.25)
     lost = evidence(error=1.0, saturated=1.0)
     assert trust_of(4, {4: wrong, 5: lost}).saturated == pytest.approx(0.5)
+
+
+def series_without_motion(maps):
+    """Return noise whose second interval was not followed, with the trust of the first one."""
+    frames = np.random.default_rng(5).standard_normal((4, 24, 24)).astype(np.float32)
+    trust = {0: Trust.of_maps(maps)}
+    return Series(frames, "YX", (1.0, 1.0), weights=replace(FULL, attenuation=2.0), trust=trust)
+
+
+def attenuated(series, strength):
+    """Return the frame in the middle of the second interval for an attenuation."""
+    whole = (slice(None), slice(None))
+    weights = replace(FULL, attenuation=strength)
+    return blended(series.predictions(1, 0.5, whole), weights, series.aspect)
+
+
+def test_intervals_without_evidence_are_attenuated_by_a_quarter():
+    """The attenuation was chosen on frames between frames that are twice as far apart."""
+    series = series_without_motion(np.ones((5, 6, 6), np.float32))
+    np.testing.assert_allclose(series.frame(1.5), attenuated(series, 0.5), atol=1e-6)
+
+
+def test_saved_fits_of_earlier_versions_attenuate_as_before():
+    """They have four maps, and the attenuation at half of the distance in time."""
+    series = series_without_motion(np.ones((5, 6, 6), np.float32))
+    tensors = {name: value.numpy() for name, value in series.tensors("").items()}
+    tensors["trust.0"] = 0.5 * tensors["trust.0"][:4]
+    found = Series.restored(tensors, series.settings(), "YX", torch.device("cpu"))
+    assert found.weights.attenuation * found.trust[0].unsure == pytest.approx(2.0 * 0.5)
+    assert found.trust[0].saturated == pytest.approx(0)
+    np.testing.assert_allclose(found.frame(1.5), attenuated(series, 2.0), atol=1e-6)
+    again = {name: value.numpy() for name, value in found.tensors("").items()}
+    twice = Series.restored(again, found.settings(), "YX", torch.device("cpu"))
+    assert twice.weights == found.weights
+    np.testing.assert_array_equal(twice.trust[0].maps, found.trust[0].maps)
 
 
 def test_saturated_is_where_frames_differ_as_much_at_one_as_at_two_frames_distance():

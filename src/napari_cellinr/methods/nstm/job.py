@@ -210,7 +210,7 @@ def reconstruct_job(
         if best[0].halves is None:
             why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
             unchecked = [UNCHECKED.format(why)]
-        elif layered and best is not spare:
+        elif layered and best[0].plan.shape.layers == 1:
             known = partial(is_known, best)
             if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
                 if len(tried) == 1:

@@ -273,13 +273,12 @@ class ChannelFit:
                 "motion has half of the weight. Use five frames or more for a good result."
             )
             return
-        errors = {
-            a: [mean_square(blended(p, replace(FULL, attenuation=a), series.aspect, t) - truth)
-                for p, t, truth in tests]
-            for a in ATTENUATIONS
-        }  # fmt: skip
+        compare = partial(_errors, tests, series.aspect)
+        found = yield from in_background(stage, compare, state.monitor)
+        if found is None:
+            return
+        errors, static = found
         series.weights = replace(FULL, attenuation=choose_attenuation(errors))
-        static = sum(mean_square(blended(p, STATIC, series.aspect) - v) for p, _, v in tests)
         gain = (static + _TINY) / (min(map(sum, errors.values())) + _TINY)
         maps = list(series.trust.values())
         self._report_facts(
@@ -373,6 +372,16 @@ class ChannelFit:
 
     def _report_facts(self, facts: Mapping[str, Any]) -> None:
         self.state.facts |= {f"channel {self.number}: {k}": v for k, v in facts.items()}
+
+
+def _errors(tests: Tests, aspect: Sequence[float]) -> tuple[dict[float, list[float]], float]:
+    """Return the squared error on each held-out frame by attenuation, and the sum of a blend's."""
+    errors = {
+        a: [mean_square(blended(p, replace(FULL, attenuation=a), aspect, t) - truth)
+            for p, t, truth in tests]
+        for a in ATTENUATIONS
+    }  # fmt: skip
+    return errors, sum(mean_square(blended(p, STATIC, aspect) - v) for p, _, v in tests)
 
 
 def mean_square(values: NDArray[np.float32]) -> float:

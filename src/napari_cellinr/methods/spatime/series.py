@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from napari_cellinr.methods.spatime.between.blending import (
 )
 from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
-from napari_cellinr.methods.spatime.between.trust import Trust, steadied
+from napari_cellinr.methods.spatime.between.trust import GROWTH, Trust, is_earlier, steadied
 from napari_cellinr.methods.spatime.finer.sections import (
     MEANS,
     consistent_pixels,
@@ -146,7 +146,10 @@ class Series:
         wider = _wider(part)
         trust = self._trusted(interval)
         local = None if trust is None else trust.on_voxels(shape, wider)
-        made = blended(self.predictions(interval, rest, wider), self.weights, self.aspect, local)
+        weights = self.weights
+        if trust is None and self.trust:  # which were chosen at twice the distance in time
+            weights = replace(weights, attenuation=GROWTH * weights.attenuation)
+        made = blended(self.predictions(interval, rest, wider), weights, self.aspect, local)
         made = made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
         if self.noise is None or not self.noise.is_added:
             return made
@@ -324,7 +327,10 @@ class Series:
         """
         sections, noise = settings["sections"], settings.get("noise")
         planes, pixels = settings["planes"], settings.get("pixels")
-        removed = settings.get("removed")
+        removed, weights = settings.get("removed"), BlendWeights(**settings["blending"])
+        maps = {i: np.array(tensors[f"trust.{i}"], np.float32) for i in settings.get("trust", ())}
+        if any(is_earlier(found) for found in maps.values()):  # which stored a part of it
+            weights = replace(weights, attenuation=weights.attenuation / GROWTH)
         return cls(
             np.asarray(tensors["frames"], np.float32),
             axes,
@@ -333,11 +339,8 @@ class Series:
                 int(i): loaded(MotionModel, shape, {"control": tensors[f"paths.{i}"]}, device)
                 for i, shape in settings["motion"].items()
             },
-            BlendWeights(**settings["blending"]),
-            {
-                i: Trust.of_maps(np.array(tensors[f"trust.{i}"], np.float32))
-                for i in settings.get("trust", ())
-            },
+            weights,
+            {i: Trust.of_maps(found) for i, found in maps.items()},
             None
             if planes is None
             else loaded(PlaneModel, planes, named("planes", tensors), device),

@@ -43,8 +43,10 @@ LEAST, MOST = 1.0, 2.0
 """Least and largest standard deviation in pixels of the Gaussian before the flow, which is chosen
 by the noise."""
 
+_SEEN = 0.05  # part of a place that has to be seen
 _EMPTY = 0.2  # part of the places that show noise only
 _AROUND = 1.5  # standard deviation of the neighbourhood that belongs to one object, pixels
+_NOTHING = 0.01  # difference from one motion that is none, such as where nothing moves, pixels
 _FAR = 3.0  # difference from a motion above which it does not matter how large it is, pixels
 _USUAL = 0.25  # difference above which a place counts less, pixels
 _BEGINNINGS, _PASSES = 4, 30  # random divisions, and passes over all places
@@ -106,19 +108,20 @@ def moving_objects(
     most, least
         Largest and smallest number of objects.
     """
-    chosen = np.unique(
-        np.linspace(0, len(frames) - 1, min(len(frames), FRAMES)).round().astype(int)
-    )
-    some, finer = _coarse(frames[chosen], counted[chosen])
+    there = np.flatnonzero(counted.flatten(1).any(1).numpy())
+    if not len(there):
+        most, there = least, np.arange(len(frames))
+    places = np.linspace(0, len(there) - 1, min(len(there), FRAMES)).round().astype(int)
+    chosen = there[np.unique(places)]
+    coarse = [_coarse(frames[[n]], counted[[n]]) for n in chosen]  # large ones take memory
+    some, finer = np.concatenate([one for one, _ in coarse]), coarse[0][1]
     smooth = _scaled(some, noise / finer)
     flows = _flows(smooth)
     weight = _contrast(smooth[len(smooth) // 2])
-    if not counted.any():
-        most = least
     first = found = _divided(flows, weight, least)
     for number in range(least + 1, most + 1):
         more = _divided(flows, weight, number)
-        if found.error - more.error < EACH * first.error:
+        if found.error - more.error < max(EACH * first.error, _NOTHING):
             break
         found = more
     if found.error > FOLLOWED:
@@ -159,30 +162,41 @@ def affine(motion: Floats, places: Floats, middle: Floats, *, inverse: bool = Fa
 
 
 def _coarse(frames: torch.Tensor, counted: torch.Tensor) -> tuple[Floats, float]:
-    """Return frames with their gaps filled, averaged to at most `SIDE`, and by which factor."""
-    valid = counted.float()
+    """Return frames averaged to at most `SIDE`, with their gaps filled, and by which factor."""
+    valid = counted[:, None].float()
     values = torch.where(counted, frames, frames.new_zeros(()))[:, None]
-    weight, total = valid[:, None].clone(), values.clone()
-    for width in (1.0, 3.0, 9.0):  # from what is near, then from what is farther
-        size = 2 * math.ceil(2 * width) + 1
-        line = torch.exp(-0.5 * ((torch.arange(size) - size // 2) / width) ** 2)
-        kernel = torch.outer(line, line)[None, None] / line.sum() ** 2
-        near = functional.conv2d(valid[:, None], kernel, padding=size // 2)
-        mean = functional.conv2d(values, kernel, padding=size // 2) / near.clamp(min=1e-6)
-        missing = (weight == 0) & (near > 0.05)
-        total[missing] = mean[missing]
-        weight[missing] = 1.0
     usual = frames[counted].median() if counted.any() else frames.new_zeros(())
-    full = torch.where(weight > 0, total, usual)
-    sides = full.shape[2:]
+    sides = frames.shape[1:]
     finer = max(1.0, (max(sides) - 1) / (SIDE - 1))
-    coarse = [max(2, round((n - 1) / finer) + 1) for n in sides]
     if finer > 1:
-        full = functional.interpolate(
-            full, size=coarse, mode="bilinear", align_corners=True, antialias=True
-        )
+        coarse = [max(2, round((n - 1) / finer) + 1) for n in sides]
+        values, valid = (_averaged(part, coarse) for part in (values, valid))
+    full = torch.where(valid > _SEEN, values / valid.clamp(min=1e-6), usual)
+    missing = valid <= _SEEN
+    for width in (1.0, 3.0, 9.0):  # from what is near, then from what is farther
+        if not missing.any():
+            break
+        near, mean = _blurred(valid, width), _blurred(values, width)
+        full = torch.where(missing & (near > _SEEN), mean / near.clamp(min=1e-6), full)
+        missing &= near <= _SEEN
     found: Floats = full[:, 0].numpy().astype(np.float64)
     return found, finer
+
+
+def _averaged(values: torch.Tensor, sides: list[int]) -> torch.Tensor:
+    """Return images averaged to fewer pixels, with the same corners."""
+    return functional.interpolate(
+        values, size=sides, mode="bilinear", align_corners=True, antialias=True
+    )
+
+
+def _blurred(values: torch.Tensor, width: float) -> torch.Tensor:
+    """Return images after a Gaussian, with zeros around them: along one axis after the other."""
+    reach = math.ceil(2 * width)
+    line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / width) ** 2)
+    line = line / line.sum()
+    down = functional.conv2d(values, line.reshape(1, 1, -1, 1), padding=(reach, 0))
+    return functional.conv2d(down, line.reshape(1, 1, 1, -1), padding=(0, reach))
 
 
 def _scaled(frames: Floats, noise: float) -> NDArray[np.float32]:

@@ -70,7 +70,7 @@ def can_have_layers(optics: ForwardModel) -> bool:
     if len(optics.scene_shape) != 2 or optics.n_shots < FEW_FRAMES:
         return False
     sides = optics.data_shape[1:]
-    wide = NARROW * max(sides) <= SIDE * min(sides)
+    wide = NARROW * max(sides) <= SIDE * min(sides) and min(sides) > 1
     single = optics.channels == 1 and optics.samples == 1
     return wide and single and optics.nonnegative and is_local(optics)
 

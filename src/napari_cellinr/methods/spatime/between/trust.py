@@ -17,7 +17,7 @@ distance in question: it is saturated. Elsewhere errors grow with the square of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -35,10 +35,22 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-__all__ = ["Evidence", "Trust", "evidence_of", "steadied", "trust_of", "trust_of_frame"]
+__all__ = [
+    "GROWTH",
+    "Evidence",
+    "Trust",
+    "evidence_of",
+    "is_earlier",
+    "steadied",
+    "trust_of",
+    "trust_of_frame",
+]
 
 SPACING: Final = 4.0
 """Distance of the nodes on which maps are stored, voxels."""
+
+GROWTH: Final = 0.25
+"""An error that is not saturated, relative to that at twice the distance in time."""
 
 _WINDOW: Final = 5.0  # standard deviation of local means, voxels of the plane
 _LITTLE: Final = 0.1  # of the mean of a frame: differences below it say nothing of a place
@@ -50,7 +62,6 @@ _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the 
 _STEADY: Final = (0.5, 0.9)  # likeness of motions from which, and at which, motion goes on
 _MOVES: Final = 2.0  # voxels per frame from which likeness counts fully
 _SATURATED: Final = (0.1, 0.3)  # 2 D(1) / D(2) - 1 from which, and at which, it is
-_GROWTH: Final = 0.25  # of an error that is not saturated, at half of the distance in time
 _JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
@@ -117,9 +128,16 @@ class Trust:
 
     @classmethod
     def of_maps(cls, maps: Floats) -> Trust:
-        """Return what `maps` were made of; earlier versions have no last one, which is 0."""
+        """Return what `maps` were made of.
+
+        Those of earlier versions have no last one, which is 0, and the part of the attenuation is
+        that at twice the distance in time.
+        """
         values = [np.asarray(m, np.float32) for m in maps]
-        return cls(*values, *[0 * values[0]] * (5 - len(values)))
+        if not is_earlier(maps):
+            return cls(*values)
+        motion, smooth, unsure, confidence = values
+        return cls(motion, smooth, np.float32(GROWTH) * unsure, confidence, 0 * motion)
 
     def on_voxels(self, shape: Sequence[int], region: Sequence[slice]) -> Trust:
         """Return the maps at the voxels of a part of a frame of a shape.
@@ -133,6 +151,17 @@ class Trust:
         """
         cut = (slice(None), *region)
         return Trust(*resized(self.maps, shape)[cut])
+
+
+def is_earlier(maps: Floats) -> bool:
+    """Return whether maps are those of an earlier version, which did not know of saturation.
+
+    Parameters
+    ----------
+    maps
+        As `Trust.maps`.
+    """
+    return len(maps) < len(fields(Trust))
 
 
 def evidence_of(
@@ -201,7 +230,7 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
     confidence = 1 - np.max([e.error for e in ends], 0) ** 2
     motion = (1 - _DOUBT * unsure) * np.sqrt(np.mean([e.weight for e in ends], 0))
     maps = (
-        motion * (1 - jump), 1 - np.max(beside, 0), _GROWTH * unsure * (1 - jump), confidence,
+        motion * (1 - jump), 1 - np.max(beside, 0), GROWTH * unsure * (1 - jump), confidence,
         np.mean([e.saturated for e in ends], 0),
     )  # fmt: skip
     return Trust(*(np.asarray(values, np.float32) for values in maps))
