@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
@@ -10,6 +9,8 @@ from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer, say, say_warning, seconds_in_words
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from napari_cellinr.runs.scale.plan import Plan
 
 __all__ = ["add", "run"]
@@ -89,10 +90,12 @@ def _check_result(output: str, source: str) -> None:
     """Raise `FileError` if the result would replace something; one that was begun may go on."""
     from napari_cellinr.errors import FileError
     from napari_cellinr.io.names import place_of
+    from napari_cellinr.macro.plan import files_at, input_at
     from napari_cellinr.runs.scale.plan import notes_folder
 
-    check_overwrite(Namespace(overwrite=True), [output], [source])
     place = place_of(output)
+    if (found := input_at(place, files_at(source))) is not None:
+        raise FileError(f"{output} would overwrite the input {found}; choose another name.")
     if place.exists() and not notes_folder(place).is_dir():
         raise FileError(f"{output} exists; choose another name with --result, or delete it.")
 
