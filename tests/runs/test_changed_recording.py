@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import dask.array
 import numpy as np
 import pytest
+import tifffile
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.config import CellINRConfig
@@ -206,6 +207,90 @@ def test_a_folder_of_very_many_files_is_not_looked_at_for_each_part(tmp_path, mo
     assert stamp_of(source, source.image(), None) == second
     clock.now += 100  # a while later
     assert stamp_of(source, source.image(), None) != second
+
+
+@pytest.mark.parametrize("how", ["folder", "pattern"])
+def test_numbered_files_that_are_written_again_are_no_mixture(tmp_path, how):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for number, frame in enumerate(values()):
+        write(folder / f"t{number:02}.tif", Image(frame, "YX", name="a"))
+    path = folder if how == "folder" else folder / "t*.tif"
+    outputs = {"result": str(tmp_path / "out.zarr")}
+    plan = make_plan("denoise", Source(str(path), stack="T"), config(), outputs, 1e12)
+    run_first(plan, 3)
+    write(tmp_path / "new.tif", Image(edited(values(), 1)[1], "YX", name="a"))
+    (folder / "t01.tif").write_bytes((tmp_path / "new.tif").read_bytes())
+    found = finish(run_plan(plan))
+    assert list(found.failed) == [3]
+    assert "has changed since part 1" in found.failed[3]
+
+
+def test_files_that_exchange_their_names_have_another_stamp(tmp_path):
+    for number, second in enumerate((100, 200, 300)):
+        write(tmp_path / f"t{number}.tif", Image(values()[number], "YX"))
+        os.utime(tmp_path / f"t{number}.tif", (second, second))
+    source = Source(str(tmp_path / "t*.tif"), stack="T")
+    before = stamp_of(source, source.image())
+    (tmp_path / "t0.tif").rename(tmp_path / "new")
+    (tmp_path / "t1.tif").rename(tmp_path / "t0.tif")
+    (tmp_path / "new").rename(tmp_path / "t1.tif")
+    assert stamp_of(source, source.image()) != before
+
+
+def test_the_other_files_of_an_ome_tiff_are_looked_at(tmp_path):
+    parts = "".join(
+        f'<TiffData FirstT="{t}" IFD="0"><UUID FileName="t{t}.ome.tif">urn:{t}</UUID></TiffData>'
+        for t in range(2)
+    )
+    for t in range(2):
+        text = (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:{t}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" '
+            'Type="uint16" SizeX="80" SizeY="24" SizeC="1" SizeZ="1" SizeT="2">'
+            f"{parts}</Pixels></Image></OME>"
+        )
+        tifffile.imwrite(tmp_path / f"t{t}.ome.tif", values()[t], metadata=None, description=text)
+    source = Source(str(tmp_path / "t0.ome.tif"))
+    assert source.image().sizes["T"] == 2
+    before = stamp_of(source, source.image())
+    os.utime(tmp_path / "t1.ome.tif", (1, 1))
+    assert stamp_of(source, source.image()) != before
+
+
+def test_a_run_can_be_stopped_while_finished_parts_are_compared(tmp_path):
+    write(tmp_path / "in.tif", Image(values(), "TYX", name="a"))
+    plan = planned(tmp_path, "in.tif")
+    run_first(plan, 3)
+    os.utime(tmp_path / "in.tif")
+    job = run_plan(plan)
+    while "comparing" not in next(job).stage:
+        pass
+    with pytest.raises(StopIteration) as end:
+        job.send("stop")
+    assert end.value.value.stopped
+    assert State(plan).compared == ""
+    assert finish(run_plan(plan)).is_complete
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_to_overwrite_begins_again_if_values_were_edited(tmp_path, is_file):
+    def given(data):
+        if not is_file:
+            return Image(data, "TYX")
+        if (tmp_path / "in.zarr").exists():
+            write_again(tmp_path, "in.zarr", data)
+        else:
+            write(tmp_path / "in.zarr", Image(data, "TYX", name="a"))
+        return read(tmp_path / "in.zarr", lazy_above=0)
+
+    path = tmp_path / "out.zarr"
+    stopped_after(given(values()), path, 3)
+    new = given(edited(values(), 1))
+    request = PartsRequest("denoise", new, config(), path, overwrite=True)
+    assert finish(parts_job(request)).finished.is_complete
+    finish(parts_job(PartsRequest("denoise", new, config(), tmp_path / "other.zarr")))
+    np.testing.assert_array_equal(read(path).array(), read(tmp_path / "other.zarr").array())
 
 
 def test_no_stamp_where_there_are_no_files():

@@ -112,6 +112,23 @@ def test_the_probe_has_the_grain_of_the_noise():
     assert lags[1] == pytest.approx(np.exp(-1 / (4 * 0.8**2)), abs=0.06)
 
 
+def test_no_probe_is_drawn_unless_it_is_used():
+    """That of a tile of a large volume takes minutes, since all before it is drawn, too."""
+
+    class Refusing:
+        def standard_normal(self, size):
+            raise AssertionError(size)
+
+    values = np.random.default_rng(0).normal(size=(8, 32, 32)).astype(np.float32)
+    job = initial_estimate(
+        values, "nlm-2", Refusing(), EstimateBudget(), Monitor(), probed=False,
+        box=[slice(5000, 5008), slice(0, 32), slice(0, 32)], whole=(9000, 4000, 4000),
+    )  # fmt: skip
+    found = finish(job)
+    assert found.complete
+    np.testing.assert_array_equal(found.shifted, found.estimate)
+
+
 def grouped(budget, monitor):
     random = np.random.default_rng(0)
     values = random.normal(size=(40, 48)).astype(np.float32)

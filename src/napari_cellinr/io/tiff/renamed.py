@@ -8,9 +8,11 @@ from xml.etree import ElementTree
 import tifffile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["without_other_files"]
+__all__ = ["named_files", "without_other_files"]
 
 
 def without_other_files(
@@ -53,6 +55,29 @@ def without_other_files(
         f"{names} in the folder of {opened.path} are other files than its OME description "
         "means (their UUID differs), as if they had been renamed; their planes are not read.",
     )
+
+
+def named_files(path: Path) -> list[str]:
+    """Return the names of all files of a recording that the OME description of one states.
+
+    Parameters
+    ----------
+    path
+        A TIFF that was read before.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read any more.
+    """
+    with tifffile.TiffFile(path) as file:
+        text = file.ome_metadata if file.is_ome else None
+    try:
+        root = ElementTree.fromstring(text or "<none/>")
+    except ElementTree.ParseError:
+        return []
+    found = {e.get("FileName", "") for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"}
+    return sorted(name for name in found if name and "/" not in name and "\\" not in name)
 
 
 def _without(series: tifffile.TiffPageSeries, strange: dict[int, str]) -> tifffile.TiffPageSeries:

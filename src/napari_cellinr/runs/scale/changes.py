@@ -1,7 +1,7 @@
 """Whether a recording still holds what the finished parts of a plan have read.
 
-Each part notes a digest of all that it has read, and the stamp of the file: number and size of the
-files of the recording, and when the last one of them was written. While the stamp is that of the
+Each part notes a digest of all that it has read, and the stamp of the recording: a digest of names
+and sizes of its files, and of when they were written. While the stamp is that of the
 plan, nothing is read again. Where it is another one, what the finished parts have read is compared
 by its digest; so a file that was only copied or touched is no obstacle.
 """
@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_cellinr.errors import CellINRError, FileError
-from napari_cellinr.io.names import ADDRESSES, place_of
-from napari_cellinr.io.safety.atomic import is_zarr
-from napari_cellinr.io.series.sequences import SERIES
-from napari_cellinr.io.zarr.parts import CHUNK, ZARR_FILES
+from napari_cellinr.errors import CellINRError, FileError, FitError
+from napari_cellinr.io.files import files_of
+from napari_cellinr.io.names import ADDRESSES
 from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.source import read_part, with_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
+    from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Plan
     from napari_cellinr.runs.scale.source import Source
@@ -93,37 +91,22 @@ def stamp_of(source: Source, image: Image, after: float | None = math.inf) -> st
     is_recent = took > _SHORT and begun - when < took / _SHARE
     if is_recent if after is None else when > after:
         return known
-    count, size, newest = 0, 0, 0
-    for path in _files(place_of(source.path), image):
+    count, total = 0, 0
+    for name, path in files_of(source.path, image.meta):
         try:
             facts = path.stat()
         except OSError:
             continue
-        count, size, newest = count + 1, size + facts.st_size, max(newest, facts.st_mtime_ns)
-    found = f"{count}-{size}-{newest}"
+        text = f"{name} {facts.st_size} {facts.st_mtime_ns}".encode(errors="surrogateescape")
+        one = hashlib.blake2b(text, digest_size=8).digest()
+        count, total = count + 1, total + int.from_bytes(one, "big")  # in whatever order
+    found = f"{count}-{total % 2**64:016x}"
     _looked[source.path] = begun, time.time() - begun, found
     return found
 
 
-def _files(place: Path, image: Image) -> Iterator[Path]:
-    """Yield the files of a recording."""
-    series = image.meta.get(SERIES, {})
-    if names := series.get("files"):
-        folder = place_of(str(series.get("path", place)))
-        yield from (folder / name for name in names)
-    elif is_zarr(place):
-        for folder_name, _, files in os.walk(place):
-            for name in files:
-                if name in ZARR_FILES or CHUNK.fullmatch(name):
-                    yield Path(folder_name) / name
-    else:
-        yield place
-
-
-def first_changed(
-    plan: Plan, state: State, image: Image, stamp: str = "", numbers: Iterable[int] | None = None
-) -> tuple[int | None, int]:
-    """Return the first finished part that has read other values than the recording holds.
+def first_changed(plan: Plan, state: State, image: Image, stamp: str = "") -> int | None:
+    """Return the first finished part that has read other values than the recording holds, or None.
 
     Parameters
     ----------
@@ -133,52 +116,69 @@ def first_changed(
         The recording as it is now, lazy, with axis T.
     stamp
         That of now; parts that noted it are not compared. All are without it.
-    numbers
-        Of the parts that are compared, if they are finished; all that compute if not given.
-
-    Returns
-    -------
-    tuple
-        The number of that part, or None; and how many parts were compared.
     """
-    count, frames = 0, method_in_parts(plan.action).frames
-    for number in range(len(plan.parts)) if numbers is None else numbers:
+    found = _compared(plan, state, image, stamp, range(len(plan.parts)))
+    return next((number for number, is_same in found if not is_same), None)
+
+
+def _compared(
+    plan: Plan, state: State, image: Image, stamp: str, numbers: Iterable[int]
+) -> Iterator[tuple[int, bool]]:
+    """Yield each finished part, and whether it has read what the recording holds."""
+    frames = method_in_parts(plan.action).frames
+    for number in numbers:
         facts = state.facts(number)
         if "read" not in facts or (stamp and facts.get("stamp") == stamp):
             continue
-        count += 1
         try:
             block = read_part(image, part := plan.parts[number], frames(plan, part))
             is_same = digest_of_part(block) == facts["read"]
         except CellINRError:  # such as a chunk that is damaged by now
             is_same = False
+        yield number, is_same
+
+
+def _check(
+    plan: Plan, state: State, image: Image, stamp: str, numbers: Sequence[int], monitor: Monitor
+) -> Generator[Progress, Message, int]:
+    """Yield progress, return how many parts were compared; raise if one has read other values."""
+    count = 0
+    for number, is_same in _compared(plan, state, image, stamp, numbers):
         if not is_same:
-            return number, count
-    return None, count
+            raise RecordingChangedError(_changed_text(plan, number))
+        count += 1
+        yield from monitor.report("comparing finished parts with the recording")
+        if monitor.stopped:
+            raise FitError("it was stopped before its end.")
+    return count
 
 
-def check_before(plan: Plan, state: State, image: Image, stamp: str) -> list[str]:
-    """Return what to say if the file of a recording was written since the run was planned.
+def check_before(
+    plan: Plan, state: State, image: Image, stamp: str, monitor: Monitor
+) -> Generator[Progress, Message, list[str]]:
+    """Return what to say if the recording was written since the run was planned: yield `Progress`.
 
     Parameters
     ----------
     plan, state, image
         As for `first_changed`.
     stamp
-        Of the file, before a part reads it.
+        Of the recording, before a part reads it.
+    monitor
+        Of the part.
 
     Raises
     ------
     RecordingChangedError
         If a finished part has read other values.
+    FitError
+        If the run is stopped meanwhile.
     """
     if not plan.stamp or stamp == plan.stamp:
         return []
     count = 0
     if state.compared != stamp:
-        changed, count = first_changed(plan, state, image, stamp)
-        if changed is not None:
-            raise RecordingChangedError(_changed_text(plan, changed))
+        count = yield from _check(plan, state, image, stamp, range(len(plan.parts)), monitor)
         state.note_compared(stamp)
     return [
         f"{plan.source.path} has another size or modification time than when the run was planned. "
@@ -191,7 +191,9 @@ def check_before(plan: Plan, state: State, image: Image, stamp: str) -> list[str
     ]
 
 
-def check_finished(plan: Plan, state: State, given: Image | None, numbers: Sequence[int]) -> None:
+def check_finished(
+    plan: Plan, state: State, given: Image | None, numbers: Sequence[int], monitor: Monitor
+) -> Generator[Progress, Message, None]:
     """Check that finished parts have read what the recording holds, if it may hold something else.
 
     Nothing is compared if it cannot be read any more: then nothing was changed either.
@@ -204,11 +206,15 @@ def check_finished(plan: Plan, state: State, given: Image | None, numbers: Seque
         The recording with axis T, if it is in no file; only an array in memory can have changed.
     numbers
         Of the parts.
+    monitor
+        Of the part that needs them.
 
     Raises
     ------
     RecordingChangedError
         If one of them has read other values.
+    FitError
+        If the run is stopped meanwhile.
     """
     stamp = ""
     if given is None:
@@ -223,9 +229,7 @@ def check_finished(plan: Plan, state: State, given: Image | None, numbers: Seque
         image = given
     else:
         return
-    changed, _ = first_changed(plan, state, image, stamp, numbers)
-    if changed is not None:
-        raise RecordingChangedError(_changed_text(plan, changed))
+    yield from _check(plan, state, image, stamp, numbers, monitor)
 
 
 def _changed_text(plan: Plan, number: int) -> str:

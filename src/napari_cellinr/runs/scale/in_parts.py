@@ -17,7 +17,7 @@ from napari_cellinr.io.names import ADDRESSES, place_of
 from napari_cellinr.io.safety.inputs import input_at
 from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.methods import method_of_action
-from napari_cellinr.runs.scale.changes import first_changed
+from napari_cellinr.runs.scale.changes import first_changed, stamp_of
 from napari_cellinr.runs.scale.make import check_space, make_plan
 from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.opened import file_of, growing, lazy, levels_of, limits_of, reads
@@ -266,6 +266,8 @@ def _planned(request: PartsRequest) -> tuple[Plan, Image | None, tuple[float, fl
             request.action, source or Source(""), request.config, {"result": str(path)},
             available_memory(), image=held,
         )  # fmt: skip
+        if request.overwrite:
+            State(plan).forget()  # the same plan may have been computed from other values
     return plan, None if plan.source.path else image, limits_of(image)
 
 
@@ -292,8 +294,12 @@ def _begun(request: PartsRequest) -> Plan | None:
     if not (known == expected and is_same(plan.digest, digest(request.image))):
         return None
     if plan.source.path:
-        return plan if reads(plan.source, request.image) else None
-    changed, _ = first_changed(plan, State(plan), with_time(request.image))
+        if not reads(plan.source, request.image):
+            return None
+        if not request.overwrite:
+            return plan  # its next part compares what the finished ones have read
+    stamp = stamp_of(plan.source, request.image)
+    changed = first_changed(plan, State(plan), with_time(request.image), stamp)
     if changed is not None and not request.overwrite:
         raise FileError(
             f"the image was edited after part {changed} of {request.path} was computed: going on "
@@ -322,8 +328,9 @@ def _check_free(request: PartsRequest) -> None:
         return
     if notes_folder(request.path).exists():
         raise FileError(
-            f"{request.path} is the unfinished result of another run: of another image, or with "
-            "other settings. Choose another name, or delete it and its folder of parts."
+            f"{request.path} is the unfinished result of another run: of another image, with other "
+            "settings, or of another version. Choose another name, or delete it and its folder of "
+            "parts."
         )
     if request.path.exists():
         raise FileError(f"{request.path} exists; choose another name for the result.")

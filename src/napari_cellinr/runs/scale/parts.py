@@ -155,10 +155,11 @@ def _fit(
         if wrong := check_worker(plan, given):
             raise FileError(wrong)
         _checked[identity] = stamp
-    texts = check_before(plan, state, image, stamp)
-    reading = partial(read_part, image, part, method.frames(plan, part))
-    block = yield from in_background("reading", reading, monitor, needed=True)
-    assert block is not None
+    texts = yield from check_before(plan, state, image, stamp, monitor)
+    reading = partial(_read, image, part, method.frames(plan, part))
+    found = yield from in_background("reading", reading, monitor, needed=True)
+    assert found is not None
+    block, values_read = found
     device = os.environ.get(DEVICE, "")
     here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
     fitted, level = None, None
@@ -188,11 +189,17 @@ def _fit(
         "held_out": report.get("held_out"),
         "warnings": [*texts, *report.get("warnings", ())],
         "computer": platform.node(),
-        "read": digest_of_part(block),
+        "read": values_read,
         "stamp": stamp,
         "time": time.time(),
     }
     state.note(number, facts)
+
+
+def _read(image: Image, part: Part, numbers: list[int]) -> tuple[Image, str]:
+    """Return what a part reads, and its digest."""
+    block = read_part(image, part, numbers)
+    return block, digest_of_part(block)
 
 
 def _of_nothing(part: Part, role: str, level: float, config: Config) -> NDArray[np.float32]:
@@ -245,7 +252,7 @@ def _make_coarser(
             "finished; run that first."
         )
     held = None if given is None else with_time(given.canonical())
-    check_finished(plan, state, held, needed)
+    yield from check_finished(plan, state, held, needed, monitor)
     windows: dict[str, dict[int, tuple[float, float]]] = {}
     for role, place in zip(plan.outputs, plan.places, strict=True):
         found: dict[int, tuple[float, float]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods import Method
 
-__all__ = ["Part", "Plan", "load_plan", "notes_folder", "save_plan"]
+__all__ = ["OtherVersionError", "Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
 FORMAT: Final = "napari-cellinr plan 3"
+
+_FORMATS: Final = re.compile(r"napari-cellinr plan \d+")
+"""Formats of plans, also of other versions."""
 
 FRAMES_AT_ONCE: Final = 16
 """Frames of which one part makes the coarser levels."""
@@ -199,18 +203,37 @@ def save_plan(plan: Plan, path: str | PathLike[str]) -> None:
         temporary.write_text(plan.as_json(), encoding="utf-8")
 
 
+class OtherVersionError(FileError):
+    """A plan has the format of another version of this package."""
+
+
+def _other_version(place: Path, facts: Mapping[str, Any]) -> OtherVersionError:
+    made = str(facts.get("version", "another version"))
+    return OtherVersionError(
+        f"{place} was made by napari-cellinr {made}, whose plans have another format than those "
+        f"of {__version__}. Go on with that version, or begin again: with --overwrite, or with "
+        "another name for the result."
+    )
+
+
 def load_plan(path: str | PathLike[str]) -> Plan:
     """Return the plan that a file holds.
 
     Raises
     ------
+    OtherVersionError
+        If it is the plan of a version with another format.
     FileError
-        If the file cannot be read, or holds no plan of this version.
+        If the file cannot be read, or holds no plan.
     """
     place = place_of(path)
     try:
         facts = parsed_json(place.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
+        if not isinstance(facts, dict):
+            raise ValueError("it is no object")
+        if (found := facts.pop("format", None)) != FORMAT:
+            if _FORMATS.fullmatch(str(found)):
+                raise _other_version(place, facts)
             raise ValueError("it has another format")
         source = dict(facts.pop("source"))
         crop = {axis: tuple(part) for axis, part in source.pop("crop").items()}

@@ -12,7 +12,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io.safety.notes import RUN, Notes, read_note
 from napari_cellinr.io.safety.owned import is_plain_file, remove_empty_folder, remove_files
 from napari_cellinr.io.zarr.regions import begin, unfinished
-from napari_cellinr.runs.scale.plan import Plan, load_plan, save_plan
+from napari_cellinr.runs.scale.plan import OtherVersionError, Plan, load_plan, save_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -277,7 +277,12 @@ class State:
         """Raise `FileError` if a file is not this plan; another one is forgotten if `overwrite`."""
         if not is_plain_file(place):
             raise FileError(f"{place} is no plain file; move it elsewhere, and begin again.")
-        found = load_plan(place)
+        try:
+            found = load_plan(place)
+        except OtherVersionError:
+            if not overwrite:
+                raise
+            return  # its notes are deleted by their manifest
         if found.identity() == self._identity:
             return
         if not overwrite:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
 from napari_cellinr.classic.groups import FRAMES_APART, iter_groups
 from napari_cellinr.classic.smoothing import CPU
+from napari_cellinr.fitting.background import in_background
 from napari_cellinr.methods.cellinr.initial.half import Half
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
 
@@ -73,7 +75,7 @@ class InitialEstimate:
     shifted
         The estimate of `values + PROBE * probe`.
     probe
-        A random pattern with the statistics of the noise, sd 1.
+        A random pattern with the statistics of the noise, sd 1; zeros if none was requested.
     name
         Which estimate it is, such as `nlm-4`; a cheaper one than planned if time was short.
     complete
@@ -208,7 +210,12 @@ def initial_estimate(
     end = None if seconds is None else time.monotonic() + seconds
     if box is None:
         box, whole = [slice(0, size) for size in values.shape], values.shape
-    probe = probe_of(box, whole, budget.grain, generator)
+    probe = np.zeros_like(values)
+    if probed:  # in a tile, all that lies before it in the whole is drawn, too
+        drawing = partial(probe_of, box, whole, budget.grain, generator)
+        drawn = yield from in_background(_GROUPS, drawing, monitor, needed=True)
+        assert drawn is not None
+        probe = drawn
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
         distance = search_distance(name, values.shape)
