@@ -128,7 +128,7 @@ SPATIME = (
          "examples.planes"),
         ("methods/spatime/between/motion.py", "1.0 if time == -0.5 else OUTER",
          "OUTER if time == -0.5 else 1.0"),
-        ("methods/spatime/between/trust.py", "_GROWTH: Final = 0.25", "_GROWTH: Final = 0.5",
+        ("methods/spatime/between/trust.py", "GROWTH: Final = 0.25", "GROWTH: Final = 0.5",
          "errors_are_a_quarter"),
     ),
     *_of(
