@@ -5,10 +5,12 @@ import time
 import numpy as np
 import pytest
 
+from napari_cellinr import Image, denoise
 from napari_cellinr.classic.camera.pixels import hold_out
 from napari_cellinr.classic.estimate import gaussian
 from napari_cellinr.classic.features import features
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.methods.cellinr.initial import series
 from napari_cellinr.methods.cellinr.initial.estimate import (
     PROBE,
     EstimateBudget,
@@ -19,6 +21,13 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     initial_estimate,
 )
 from napari_cellinr.methods.cellinr.initial.kernels import solve
+from napari_cellinr.methods.cellinr.initial.probe import probe_of
+
+
+def probe(values, grain=0.0):
+    """Return the probe of a whole image."""
+    everything = [slice(0, size) for size in values.shape]
+    return probe_of(everything, values.shape, grain, np.random.default_rng(0))
 
 
 def finish(job, answer=None):
@@ -74,7 +83,7 @@ def test_an_estimate_that_is_too_slow_is_replaced_by_a_cheaper_one(name):
     job = initial_estimate(
         values,
         name,
-        np.random.default_rng(0),
+        probe(values),
         EstimateBudget(seconds=1e-4),
         Monitor(),
     )
@@ -88,7 +97,7 @@ def test_stopping_returns_what_there_is():
     job = initial_estimate(
         values,
         "nlm-5",
-        np.random.default_rng(0),
+        probe(values),
         EstimateBudget(),
         Monitor(),
     )
@@ -102,31 +111,29 @@ def test_the_probe_has_the_grain_of_the_noise():
     values = np.zeros((8, 64, 64), np.float32)
     lags = []
     for grain in (0.0, 0.8):
-        job = initial_estimate(
-            values, "gaussian", np.random.default_rng(0), EstimateBudget(grain=grain), Monitor()
-        )
-        probe = finish(job).probe
-        lags.append(float((probe[..., 1:] * probe[..., :-1]).mean()))
-        assert probe.std() == pytest.approx(1, abs=0.02)
+        noise = probe(values, grain)
+        lags.append(float((noise[..., 1:] * noise[..., :-1]).mean()))
+        assert noise.std() == pytest.approx(1, abs=0.02)
     assert abs(lags[0]) < 0.02
     assert lags[1] == pytest.approx(np.exp(-1 / (4 * 0.8**2)), abs=0.06)
 
 
-def test_no_probe_is_drawn_unless_it_is_used():
-    """That of a tile of a large volume takes minutes, since all before it is drawn, too."""
-
-    class Refusing:
-        def standard_normal(self, size):
-            raise AssertionError(size)
-
+def test_without_a_probe_there_is_one_estimate():
     values = np.random.default_rng(0).normal(size=(8, 32, 32)).astype(np.float32)
-    job = initial_estimate(
-        values, "nlm-2", Refusing(), EstimateBudget(), Monitor(), probed=False,
-        box=[slice(5000, 5008), slice(0, 32), slice(0, 32)], whole=(9000, 4000, 4000),
-    )  # fmt: skip
-    found = finish(job)
+    found = finish(initial_estimate(values, "nlm-2", None, EstimateBudget(), Monitor()))
     assert found.complete
+    assert not found.probe.any()
     np.testing.assert_array_equal(found.shifted, found.estimate)
+
+
+def test_the_probe_of_a_tile_is_drawn_for_the_first_frame_only(monkeypatch):
+    """It takes long in large volumes, since all before it in the whole is drawn, too."""
+    drawn = []
+    real = series.probe_of
+    monkeypatch.setattr(series, "probe_of", lambda *given: drawn.append(given) or real(*given))
+    frames = np.random.default_rng(0).poisson(9, (4, 32, 32)).astype(np.float32)
+    denoise(Image(frames, "TYX"), "fast", coupling=True, steps=2)
+    assert len(drawn) == 1
 
 
 def grouped(budget, monitor):

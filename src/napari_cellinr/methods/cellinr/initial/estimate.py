@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,12 +13,10 @@ from napari_cellinr.classic.collaborative import estimate_seconds, iter_estimate
 from napari_cellinr.classic.estimate import gaussian, iter_nlm, nlm_seconds
 from napari_cellinr.classic.groups import FRAMES_APART, iter_groups
 from napari_cellinr.classic.smoothing import CPU
-from napari_cellinr.fitting.background import in_background
 from napari_cellinr.methods.cellinr.initial.half import Half
-from napari_cellinr.methods.cellinr.initial.probe import probe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
     from numpy.typing import NDArray
 
@@ -167,13 +164,9 @@ def choose_estimate(shape: tuple[int, ...], seconds: float | None, n_workers: in
 def initial_estimate(
     values: NDArray[np.float32],
     estimate: str,
-    generator: np.random.Generator,
+    probe: NDArray[np.float32] | None,
     budget: EstimateBudget,
     monitor: Monitor,
-    *,
-    probed: bool = True,
-    box: Sequence[slice] | None = None,
-    whole: Sequence[int] = (),
 ) -> Generator[Progress, Message, InitialEstimate]:
     """Estimate twice, with and without a small change: yield `Progress`, return both.
 
@@ -188,17 +181,13 @@ def initial_estimate(
     estimate
         `groups`, of which this is the first half, `nlm-5` … `nlm-2`, `gaussian`, or `auto` for
         the best that there is time for.
-    generator
-        Random numbers of the probe.
+    probe
+        The direction of the change, of `probe_of`; None if no second estimate is needed, and
+        `shifted` is the first one.
     budget
         Threads and time.
     monitor
         Of the job.
-    probed
-        Whether to make the second estimate; if not, `shifted` is the first one.
-    box, whole
-        Where in an image of how many voxels the values lie, so that the probe is that of the
-        whole; they are all of it if not given.
 
     Returns
     -------
@@ -208,14 +197,7 @@ def initial_estimate(
     seconds, n_workers = budget.seconds, budget.n_workers
     name = choose_estimate(values.shape, seconds, n_workers) if estimate == "auto" else estimate
     end = None if seconds is None else time.monotonic() + seconds
-    if box is None:
-        box, whole = [slice(0, size) for size in values.shape], values.shape
-    probe = np.zeros_like(values)
-    if probed:  # in a tile, all that lies before it in the whole is drawn, too
-        drawing = partial(probe_of, box, whole, budget.grain, generator)
-        drawn = yield from in_background(_GROUPS, drawing, monitor, needed=True)
-        assert drawn is not None
-        probe = drawn
+    probed, probe = probe is not None, np.zeros_like(values) if probe is None else probe
     changed = values + np.float32(PROBE) * probe
     while name != "gaussian":
         distance = search_distance(name, values.shape)

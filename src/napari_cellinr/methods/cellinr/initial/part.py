@@ -33,6 +33,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
 )
 from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
 from napari_cellinr.methods.cellinr.initial.pilot import with_pilot
+from napari_cellinr.methods.cellinr.initial.probe import probe_of
 from napari_cellinr.methods.cellinr.problem import Prepared
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def estimate_part(
     if (saved := entry.load()) is not None:
         found, variance, views = _restored(*saved)
         return Part(image, config, noise, stabilised, held, found, variance, views=views)
-    found = yield from initial_estimate(values, config.estimate, generator, budget, monitor)
+    everything = [slice(0, size) for size in values.shape]
+    probe = probe_of(everything, values.shape, budget.grain, generator)
+    found = yield from initial_estimate(values, config.estimate, probe, budget, monitor)
     part = Part(image, config, noise, stabilised, held, found)
     if found.complete and found.name == "groups":
         guides = yield from in_background("preparing the groups", part.guides, monitor)

@@ -28,6 +28,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
 )
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels, Tile, solve
 from napari_cellinr.methods.cellinr.initial.part import MEAN, Part, without_odd_pixels
+from napari_cellinr.methods.cellinr.initial.probe import probe_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -156,10 +157,11 @@ def prepare_series(
             parts.append(_Guided(image, stabilised, held, values, guide, True, n_odd))
             continue
         tile = within.tile(stabilised.shape)
-        found = yield from initial_estimate(
-            values, "groups", np.random.default_rng(seed), budget, monitor, probed=number == 0,
-            box=_box(tile, stabilised.shape), whole=tile.shape,
-        )  # fmt: skip
+        probe = None
+        if number == 0:  # all that lies before a tile in the whole is drawn, too
+            drawing = partial(_probe, tile, stabilised.shape, seed, noise.grain)
+            probe = yield from in_background("preparing the groups", drawing, monitor, needed=True)
+        found = yield from initial_estimate(values, "groups", probe, budget, monitor)
         if number == 0 and found.complete:
             kernels = yield from in_background(
                 "preparing the groups",
@@ -311,9 +313,12 @@ def _first_kernels(
     return solve(found, stabilised, held, spacing, device=device, part=tile)
 
 
-def _box(tile: Tile, shape: tuple[int, ...]) -> list[slice]:
-    """Return where a tile of a shape lies in its image."""
-    return [slice(first, first + size) for first, size in zip(tile.corner, shape, strict=True)]
+def _probe(
+    tile: Tile, shape: tuple[int, ...], seed: tuple[int, ...], grain: float
+) -> NDArray[np.float32]:
+    """Return that part of the probe of a whole frame which lies in a tile of a shape."""
+    box = [slice(first, first + size) for first, size in zip(tile.corner, shape, strict=True)]
+    return probe_of(box, tile.shape, grain, np.random.default_rng(seed))
 
 
 def kernel_trust(image: Image, config: CellINRConfig, noise: Noise, within: Within) -> float:
@@ -336,8 +341,11 @@ def kernel_trust(image: Image, config: CellINRConfig, noise: Noise, within: With
     held = held_places(stabilised.shape, config.held_out, seed, within.corner)
     found = finish(
         initial_estimate(
-            without_held(stabilised, held), "groups", np.random.default_rng(seed), budget,
-            Monitor(), box=_box(tile, stabilised.shape), whole=tile.shape,
+            without_held(stabilised, held),
+            "groups",
+            _probe(tile, stabilised.shape, seed, noise.grain),
+            budget,
+            Monitor(),
         )
-    )  # fmt: skip
+    )
     return _first_kernels(found, stabilised, held, config, tile).trust
