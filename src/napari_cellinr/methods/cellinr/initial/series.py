@@ -165,7 +165,7 @@ def prepare_series(
         if number == 0 and found.complete:
             kernels = yield from in_background(
                 "preparing the groups",
-                lambda: _first_kernels(found, stabilised, held, config, tile),  # noqa: B023
+                partial(_first_kernels, found, stabilised, held, config, tile),
                 monitor,
             )
         guide = found.estimate
