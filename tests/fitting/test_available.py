@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from napari_cellinr.errors import FitError
+from napari_cellinr.fitting.resources import available
 from napari_cellinr.fitting.resources.available import group_memory
 
 CHILD = """
@@ -12,6 +14,18 @@ import resource
 from napari_cellinr.fitting.resources.available import available_memory
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
 print(available_memory())
+"""
+
+LIMITED = """
+import resource, sys
+import numpy as np, psutil, napari_cellinr
+image = napari_cellinr.Image(np.random.default_rng(0).random((64, 64)), "YX")
+most = psutil.Process().memory_info().vms + int(float(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+try:
+    napari_cellinr.denoise(image)
+except napari_cellinr.FitError as error:
+    print(error)
 """
 
 
@@ -60,3 +74,26 @@ def test_a_container_that_sees_only_its_own_root_is_limited_by_it(tmp_path):
 def test_the_limit_of_the_address_space_counts():
     done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
     assert 0 < float(done.stdout) < 2**31
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of the address space")
+@pytest.mark.parametrize("left", [0.05e9, 0.1e9, 0.2e9])
+def test_a_limit_below_the_libraries_is_refused_before_they_are_loaded(left):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(left)], capture_output=True, text=True, check=True
+    )
+    assert "raise the limit" in done.stdout
+
+
+def test_without_a_limit_the_libraries_are_loaded(monkeypatch):
+    monkeypatch.setattr(available, "limit_memory", lambda: float("inf"))
+    available.check_room_for_libraries()
+
+
+def test_one_byte_less_than_needed_is_refused(monkeypatch):
+    monkeypatch.setattr(available.os, "cpu_count", lambda: 10)
+    monkeypatch.setattr(available, "limit_memory", lambda: 0.46e9)
+    available.check_room_for_libraries()
+    monkeypatch.setattr(available, "limit_memory", lambda: 0.46e9 - 1)
+    with pytest.raises(FitError, match=r"0\.46 GB are left.*needs 0\.46 GB"):
+        available.check_room_for_libraries()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from napari_cellinr.fitting.resources.available import check_room_for_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,11 +40,18 @@ class Lazy:
         return self.load()(*arguments, **options)
 
     def load(self) -> Callable[..., Any]:
-        """Return the function."""
-        module, function = self.place.split(":")
-        found: Callable[..., Any] = getattr(
-            import_module(f"napari_cellinr.methods.{module}"), function
-        )
+        """Return the function.
+
+        Raises
+        ------
+        FitError
+            If a limit of the memory leaves no room for the libraries that it loads.
+        """
+        place, function = self.place.split(":")
+        module = f"napari_cellinr.methods.{place}"
+        if module not in sys.modules:
+            check_room_for_libraries()
+        found: Callable[..., Any] = getattr(import_module(module), function)
         return found
 
 

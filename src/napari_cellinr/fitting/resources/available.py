@@ -5,17 +5,31 @@ Loads no torch, so that estimates can be shown before the first run.
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 from pathlib import Path
 
 import psutil
 
-__all__ = ["available_memory", "group_memory", "limit_memory"]
+from napari_cellinr.errors import FitError
+
+__all__ = ["available_memory", "check_room_for_libraries", "group_memory", "limit_memory"]
+
+LIBRARIES = 0.26e9
+"""Address space in bytes that the libraries of a method and the smallest fit take."""
+
+PER_CORE = 20e6
+"""Address space in bytes that they take in addition for the thread of each core."""
 
 GROUPS = Path("/sys/fs/cgroup")
 """Where Linux shows control groups."""
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 """The control groups of this process."""
+
+_ARENA_MAX = -8
+"""Number of the option of the GNU C library's allocator."""
 
 
 def available_memory() -> float:
@@ -37,6 +51,31 @@ def limit_memory() -> float:
     if limit == resource.RLIM_INFINITY:
         return float("inf")
     return float(limit - psutil.Process().memory_info().vms)
+
+
+def check_room_for_libraries() -> None:
+    """Check that a limit of the address space leaves room for the libraries of a method.
+
+    A library that gets no memory for its threads ends the process or waits for ever; nothing can
+    be caught then. If there is a limit, threads share one arena of the allocator from then on,
+    since each arena would reserve 64 MB.
+
+    Raises
+    ------
+    FitError
+        If there is less.
+    """
+    if limit_memory() == float("inf"):
+        return
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_ARENA_MAX, 1)
+    needed = LIBRARIES + PER_CORE * (os.cpu_count() or 1)
+    left = limit_memory()
+    if left < needed:
+        raise FitError(
+            f"The memory of this process is limited (ulimit -v), and {max(left, 0.0) / 1e9:.2f} GB "
+            f"are left. The smallest fit needs {needed / 1e9:.2f} GB: raise the limit."
+        )
 
 
 def group_memory(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> float:

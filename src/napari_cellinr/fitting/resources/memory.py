@@ -19,6 +19,7 @@ FAILURES = (MemoryError, RuntimeError)
 _WORDS = (
     *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
     "can't start new thread",  # there is no memory for its stack
+    "could not create a primitive",  # oneDNN, on the CPU
 )
 
 
