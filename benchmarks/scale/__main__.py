@@ -1,7 +1,7 @@
-"""Recordings larger than memory: planning, first parts, parts against the whole, and kills.
+"""Recordings larger than memory: planning, first parts, growth, workers, the whole, and kills.
 
-    python benchmarks/scale [plan] [memory] [whole] [kills] [page] [--folder FOLDER] [--kills N]
-        [--scheduler local] [--sizes 2,4] [--actions superresolve]
+    python benchmarks/scale [plan] [memory] [growth] [workers] [whole] [kills] [page]
+        [--folder FOLDER] [--kills N] [--scheduler local] [--sizes 2,4] [--actions superresolve]
 
 Runs these measurements (all without one; none with `page`), keeps them in
 `benchmarks/scale/results`, and writes `docs/benchmarks/scale.md`. The recordings, of any size, take
@@ -62,6 +62,19 @@ MEMORY = {"denoise": 0.9e9, "superresolve": 1.5e9, "reconstruct": 1.3e9}
 """Bytes that the plan of each method may use."""
 
 
+GROWING = {
+    "denoise": {1: (16, 256), 4: (16, 512), 16: (16, 1024), 64: (64, 1024)},
+    "superresolve": {1: (16, 256), 4: (16, 512), 16: (16, 1024), 64: (64, 1024)},
+    "reconstruct": {1: (16, 256), 4: (16, 512)},
+}
+"""Frames, and pixels along each side of a frame, by millions of voxels."""
+
+EVERY_PART = -1
+
+FREE = 4e9
+"""Bytes of memory that a plan may use where the growth with the voxels is measured."""
+
+
 def measured(path: Path, action: str, n_parts: int, limit: float, memory: float) -> dict:
     """Return what a plan and its first parts took in a process of its own.
 
@@ -72,7 +85,7 @@ def measured(path: Path, action: str, n_parts: int, limit: float, memory: float)
     action
         The method.
     n_parts
-        Number of parts that are computed.
+        Number of parts that are computed; `EVERY_PART` for all, and the pyramid.
     limit
         GiB of address space; 0 for no limit.
     memory
@@ -108,6 +121,29 @@ def memory(options: argparse.Namespace) -> dict:
     return dict(sorted(found.items()))
 
 
+def growth(options: argparse.Namespace) -> dict:
+    """Compute all parts of recordings of more and more voxels."""
+    from recordings import recording
+
+    found = kept("growth")
+    for action in options.actions.split(","):
+        for megavoxels, (n_frames, side) in GROWING[action].items():
+            path = options.folder / f"{n_frames}x{side}.zarr"
+            if not path.exists():
+                recording(path, n_frames, (side, side))
+            name = f"{action}, {megavoxels}"
+            found[name] = measured(path, action, EVERY_PART, 0, FREE)
+            print(name, found[name]["total_seconds"] / found[name]["voxels"], flush=True)
+    return found
+
+
+def workers(options: argparse.Namespace) -> dict:
+    """Compute the same parts with one and with two workers."""
+    from workers import compared
+
+    return compared(3, options.scheduler)
+
+
 def whole(options: argparse.Namespace) -> dict:
     """Compare tiles with the whole, where it fits."""
     from whole import CASES, compared
@@ -125,7 +161,14 @@ def kills(options: argparse.Namespace) -> dict:
     return run(options.kills, 0, options.scheduler)
 
 
-MEASUREMENTS = {"plan": plan, "memory": memory, "whole": whole, "kills": kills}
+MEASUREMENTS = {
+    "plan": plan,
+    "memory": memory,
+    "growth": growth,
+    "workers": workers,
+    "whole": whole,
+    "kills": kills,
+}
 
 
 def kept(name: str) -> dict:
@@ -252,6 +295,55 @@ def speed_text(found: dict) -> str:
     )
 
 
+def growth_text(found: dict) -> str:
+    """Return the section about the growth with the voxels."""
+    rows = []
+    for name, one in found.items():
+        action, megavoxels = name.split(", ")
+        costs = [
+            1e6 * other["total_seconds"] / other["voxels"]
+            for name, other in found.items()
+            if name.startswith(f"{action},")
+        ]
+        cost = 1e6 * one["total_seconds"] / one["voxels"]
+        rows.append(
+            [
+                action,
+                f"{megavoxels} million",
+                str(one["n_parts"]),
+                f"{cost:.1f} µs",
+                f"{100 * (cost / (sum(costs) / len(costs)) - 1):+.0f} %",
+                f"{one['total_memory'] / 1e9:.2f} GB",
+            ]
+        )
+    if not rows:
+        return ""
+    head = [
+        "method", "voxels of the recording", "parts", "CPU time per voxel of the result",
+        "from the mean of the method", "peak memory",
+    ]  # fmt: skip
+    return (
+        "## Growth with the voxels\n\nAll parts and the pyramid of recordings of 16 or 64 frames, "
+        f"without the plan, one after the other in a process that may use 4 GB.\n\n{table(head, rows)}"
+    )
+
+
+def workers_text(found: dict) -> str:
+    """Return the section about two workers."""
+    if not found:
+        return ""
+    times = [
+        f"{n} worker{'s' * (n != '1')}: " + ", ".join(f"{one:.1f}" for one in seconds)
+        for n, seconds in found["seconds"].items()
+    ]
+    return (
+        f"## Workers\n\n{found['parts']} frames are denoised, each a part, with one thread in each "
+        f"worker, on two cores. Seconds without the start of the workers: {'; '.join(times)}. Two "
+        f"are {found['faster']:.2f} times as fast as one (median); two processes that know nothing "
+        f"of each other do {found['limit']:.2f} times the work of one on this computer."
+    )
+
+
 def kills_text(found: dict) -> str:
     """Return the section about kills."""
     if not found:
@@ -289,6 +381,8 @@ def main() -> None:
         plan=plan_text(kept("plan")),
         memory=memory_text(kept("memory")),
         terabyte=terabyte_text(kept("memory")),
+        growth=growth_text(kept("growth")),
+        workers=workers_text(kept("workers")),
         whole=whole_text(kept("whole")),
         kills=kills_text(kept("kills")),
     )

@@ -1,6 +1,8 @@
 """A plan, and its first parts, in a process of its own; what they took is printed as JSON.
 
 python benchmarks/scale/one.py RECORDING ACTION PARTS LIMIT_GB OUT.zarr [MEMORY_GB]
+
+A negative number of PARTS computes all of them, and the pyramid.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import resource
 import sys
 import time
 
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.make import make_plan
 from napari_cellinr.runs.scale.parts import compute
+from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source
 
 SETTINGS = {
@@ -37,6 +41,10 @@ def main(path: str, action: str, n_parts: int, limit: float, out: str, memory: f
     free = memory or available_memory()
     plan = make_plan(action, Source(path), config, {"result": out}, free)
     facts = {"plan_seconds": time.process_time() - started, "plan_memory": peak(), "parts": []}
+    began = time.process_time()
+    if n_parts < 0:
+        assert (found := finish(run_plan(plan))).is_complete, found.failed
+    facts |= {"total_seconds": time.process_time() - began, "total_memory": peak()}
     for number in range(n_parts):
         started, part = time.process_time(), plan.parts[number]
         compute(plan, number)
@@ -48,7 +56,7 @@ def main(path: str, action: str, n_parts: int, limit: float, out: str, memory: f
             }
         )
     facts |= {"n_parts": len(plan.parts), "seconds": plan.seconds, "memory": plan.memory}
-    facts["voxels"] = math.prod(plan.image.shape)
+    facts["voxels"] = math.prod(plan.result["shape"])
     print(json.dumps(facts))
 
 
