@@ -1,7 +1,6 @@
 """Write the list of files in ARCHITECTURE.md again, from the first lines of their docstrings.
 
-Descriptions that are there stay as they are, also those of files that were moved: a new file takes
-that of the only one of its name that is gone, if it is the only new one of that name.
+Titles of folders that are there stay as they are.
 """
 
 import ast
@@ -23,10 +22,15 @@ def summary(path: Path) -> str:
     return text.partition("\n")[0].rstrip(".")
 
 
+NAMES = ("Adam", "Fourier", "Gaussian", "Leica", "Nikon", "Wiener", "Zarr", "Zeiss", "Qt")
+"""First words that keep their capital."""
+
+
 def lower(text: str) -> str:
-    """Return a sentence as it stands after a colon; acronyms and names of ours keep capitals."""
-    first = text.partition(" ")[0]
-    return text[:1].lower() + text[1:] if first[1:].islower() or first == "A" else text
+    """Return a sentence as it stands after a colon; acronyms and names keep capitals."""
+    first = re.split(r"\W", text)[0]
+    is_word = first[1:].islower() or first == "A"
+    return text[:1].lower() + text[1:] if is_word and first not in NAMES else text
 
 
 def place(folder: Path) -> tuple[int, Path]:
@@ -35,25 +39,9 @@ def place(folder: Path) -> tuple[int, Path]:
     return ORDER.index(parts[0] if parts else ""), folder
 
 
-known_of: dict[Path, str] = {}
-current = PACKAGE
 titles: dict[Path, str] = {}
-for heading, title, file, text in re.findall(
-    r"^### `([\w/]+)/`\n\n(.*)|^- `(\w+\.py)`: (.*)$", PAGE.read_text("utf-8"), re.M
-):
-    if heading:
-        current = PACKAGE if heading == PACKAGE.name else PACKAGE / heading
-        titles[current] = title
-    else:
-        known_of[current / file] = text
-gone = [path for path in known_of if not path.exists()]
-new = [path for path in PACKAGE.rglob("*.py") if path not in known_of]
-names = [[path.name for path in paths] for paths in (gone, new)]
-moved = {
-    path.name: known_of[path]
-    for path in gone
-    if all(of_paths.count(path.name) == 1 for of_paths in names)
-}
+for heading, title in re.findall(r"^### `([\w/]+)/`\n\n(.*)", PAGE.read_text("utf-8"), re.M):
+    titles[PACKAGE if heading == PACKAGE.name else PACKAGE / heading] = title
 
 lines = []
 folders = {path.parent for path in PACKAGE.rglob("*.py")}
@@ -63,8 +51,7 @@ for folder in sorted(folders, key=place):
     lines += [f"### `{name}/`", "", title, ""]
     for path in sorted(folder.glob("*.py")):
         if path.name != "__init__.py":
-            text = known_of.get(path) or moved.get(path.name) or lower(summary(path))
-            lines.append(f"- `{path.name}`: {text}")
+            lines.append(f"- `{path.name}`: {lower(summary(path))}")
     lines.append("")
 head = PAGE.read_text("utf-8").partition("<!-- files -->")[0]
 PAGE.write_text(f"{head}<!-- files -->\n\n" + "\n".join(lines) + "\n<!-- /files -->\n", "utf-8")

@@ -324,7 +324,8 @@ def growth_text(found: dict) -> str:
     ]  # fmt: skip
     return (
         "## Growth with the voxels\n\nAll parts and the pyramid of recordings of 16 or 64 frames, "
-        f"without the plan, one after the other in a process that may use 4 GB.\n\n{table(head, rows)}"
+        "without the plan, one after the other in a process that may use 4 GB.\n\n"
+        f"{table(head, rows)}"
     )
 
 
