@@ -20,9 +20,11 @@ from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.run import _alike, run_plan
-from napari_cellinr.runs.scale.seams import BAND, blended, keep_bands, n_kept
+from napari_cellinr.runs.scale.seams import blended, keep_bands, n_kept
 from napari_cellinr.runs.scale.source import Source
 from napari_cellinr.runs.scale.state import State
+
+BAND = 8
 
 SETTINGS = {
     "denoise": {"preset": "preview"},
@@ -31,7 +33,7 @@ SETTINGS = {
 }
 
 
-def tiles_of(shape, length, margin=16):
+def tiles_of(shape, length, margin=16, band=BAND):
     """Return the tiles of one frame, with the numbers of voxels that they read around."""
     ranges = [
         [
@@ -41,7 +43,7 @@ def tiles_of(shape, length, margin=16):
         for n in shape
     ]
     return [
-        Part(0, (0, 1), (0, 1), tuple(one[0] for one in place), tuple(one[1] for one in place))
+        Part(0, (0, 1), (0, 1), *(tuple(one[n] for one in place) for n in (0, 1)), band)
         for place in itertools.product(*ranges)
     ]
 
@@ -66,19 +68,36 @@ def joined(folder, shape, tiles, value_of):
     return written
 
 
+@pytest.mark.parametrize("band", [8, 16])
 @pytest.mark.parametrize("shape", [(96, 67), (32, 64, 40)])
-def test_tiles_that_agree_are_not_changed(tmp_path, shape):
+def test_tiles_that_agree_are_not_changed(tmp_path, shape, band):
     values = np.random.default_rng(0).normal(0, 100, shape)
-    found = joined(tmp_path, shape, tiles_of(shape, 32), lambda _, grid: values)
+    found = joined(tmp_path, shape, tiles_of(shape, 32, band=band), lambda _, grid: values)
     np.testing.assert_allclose(found, values, rtol=1e-5, atol=1e-4)
 
 
-def test_across_an_edge_the_result_goes_over_evenly(tmp_path):
+@pytest.mark.parametrize("band", [8, 12])
+def test_across_an_edge_the_result_goes_over_evenly(tmp_path, band):
     shape = (32, 64)
-    found = joined(tmp_path, shape, tiles_of(shape, 32), lambda n, grid: np.full(shape, float(n)))
-    np.testing.assert_allclose(np.diff(found[0, 32 - BAND : 32 + BAND]), 1 / (2 * BAND), atol=1e-6)
-    assert (found[:, : 32 - BAND] == 0).all()
-    assert (found[:, 32 + BAND :] == 1).all()
+    tiles = tiles_of(shape, 32, band=band)
+    found = joined(tmp_path, shape, tiles, lambda n, grid: np.full(shape, float(n)))
+    np.testing.assert_allclose(np.diff(found[0, 32 - band : 32 + band]), 1 / (2 * band), atol=1e-6)
+    assert (found[:, : 32 - band] == 0).all()
+    assert (found[:, 32 + band :] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "memory"),
+    [("TYX", (5, 1024, 1024), 2e9), ("TZYX", (5, 256, 256, 256), 17.5e9)],
+)
+def test_motion_is_blended_over_more_voxels_where_tiles_are_long_enough(axes, shape, memory):
+    image = Image(np.broadcast_to(np.float32(0), shape), axes)
+    config = method_of_action("reconstruct").config(**SETTINGS["reconstruct"])
+    parts, _ = reconstruct.METHOD.layout(image, config, [{}], memory)
+    assert all(part.is_tile for part in parts)
+    shortest = min(end - first for first, end in parts[0].own)
+    assert {part.band for part in parts} == {min(24, shortest // 2)}
+    assert shortest == (16 if axes == "TZYX" else 512)
 
 
 def test_only_edges_inside_the_image_are_kept():
@@ -267,7 +286,7 @@ def test_tiles_beside_a_recording_are_left_as_they_are(tmp_path, monkeypatch, ac
     source = recorded(tmp_path, data)
     in_tiles(monkeypatch, 64)
     values = result_of(planned(source, tmp_path, action))
-    assert (values[..., 128 + BAND :] == 0).all()
+    assert (values[..., 128 + reconstruct.BAND :] == 0).all()
     assert values[..., :64].std() > 1
 
 

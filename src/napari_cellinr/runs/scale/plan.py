@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherVersionError", "Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
-FORMAT: Final = "napari-cellinr plan 3"
+FORMAT: Final = "napari-cellinr plan 4"
 
 _FORMATS: Final = re.compile(r"napari-cellinr plan \d+")
 """Formats of plans, also of other versions."""
@@ -53,6 +53,9 @@ class Part:
         First voxel and end of what is written, along each spatial axis.
     wide
         First voxel and end of what is read, along each spatial axis.
+    band
+        Voxels on each side of an inner edge in which a tile is blended with its neighbours; at most
+        half of what it writes along an axis.
     """
 
     channel: int
@@ -60,6 +63,7 @@ class Part:
     near: tuple[int, int]
     own: tuple[tuple[int, int], ...]
     wide: tuple[tuple[int, int], ...]
+    band: int = 8
 
     @property
     def is_tile(self) -> bool:
@@ -258,6 +262,7 @@ def _part(facts: Mapping[str, Any]) -> Part:
         near=_pair(facts["near"]),
         own=tuple(_pair(one) for one in facts["own"]),
         wide=tuple(_pair(one) for one in facts["wide"]),
+        band=int(facts["band"]),
     )
 
 

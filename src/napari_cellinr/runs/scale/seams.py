@@ -9,7 +9,7 @@ that doing it again after a kill gives the same.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.runs.scale.plan import Part
 
-__all__ = ["BAND", "blended", "keep_bands", "n_kept"]
-
-BAND: Final = 8
-"""Voxels on each side of an edge in which two tiles are blended."""
+__all__ = ["blended", "keep_bands", "n_kept"]
 
 Box = tuple[tuple[int, int], ...]
 
@@ -139,7 +136,7 @@ def _bands(part: Part, shape: Sequence[int]) -> list[Box]:
         for edge in own:
             if 0 < edge < size:
                 band = list(wider)
-                band[axis] = (max(0, edge - BAND), min(size, edge + BAND))
+                band[axis] = (max(0, edge - part.band), min(size, edge + part.band))
                 found.append(tuple(band))
     return found
 
@@ -147,7 +144,7 @@ def _bands(part: Part, shape: Sequence[int]) -> list[Box]:
 def _wider(part: Part, shape: Sequence[int]) -> Box:
     """Return where a tile counts: what belongs to it, and its bands."""
     return tuple(
-        (max(0, first - BAND), min(size, end + BAND))
+        (max(0, first - part.band), min(size, end + part.band))
         for (first, end), size in zip(part.own, shape, strict=True)
     )
 
@@ -155,13 +152,14 @@ def _wider(part: Part, shape: Sequence[int]) -> Box:
 def _weights(part: Part, box: Box, shape: Sequence[int]) -> NDArray[np.float64]:
     """Return the weights of a tile in a box; those of all tiles add up to 1."""
     weights: NDArray[np.float64] = np.ones(())
+    band = part.band
     for (first, end), own, size in zip(box, part.own, shape, strict=True):
         places = np.arange(first, end) + 0.5
         one = np.ones(len(places))
         if own[0] > 0:
-            one = one * np.clip((places - own[0] + BAND) / (2 * BAND), 0, 1)
+            one = one * np.clip((places - own[0] + band) / (2 * band), 0, 1)
         if own[1] < size:
-            one = one * np.clip((own[1] + BAND - places) / (2 * BAND), 0, 1)
+            one = one * np.clip((own[1] + band - places) / (2 * band), 0, 1)
         weights = weights[..., None] * one
     return weights
 
