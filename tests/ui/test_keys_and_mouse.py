@@ -103,7 +103,7 @@ def press_in_question(key, seen):
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Escape, Qt.Key.Key_Return])
 def test_only_escape_cancels_the_question_about_numbered_files(shown, tmp_path, key):
-    viewer, dock = shown
+    _, dock = shown
     paths = [tmp_path / f"t{number}.tif" for number in (1, 2)]
     seen = []
     QTimer.singleShot(0, lambda: press_in_question(key, seen))
@@ -126,9 +126,7 @@ def tab_to(window, wanted, qtbot):
     pytest.fail(f"Tab does not lead to {wanted}")
 
 
-def test_from_the_sample_to_a_result_by_keyboard(
-    make_napari_viewer, use_job, idle, qtbot
-):
+def test_from_the_sample_to_a_result_by_keyboard(make_napari_viewer, use_job, idle, qtbot):
     viewer = make_napari_viewer(show=True)
     job = use_job()
     _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
