@@ -212,7 +212,8 @@ def luminance(colour):
 @pytest.mark.parametrize("desktop", ["light", "dark"])
 def test_every_dock_takes_the_theme(opened, qtbot, monkeypatch, desktop):
     """That of the system is one of the two others."""
-    monkeypatch.setattr("napari.utils.theme.get_system_theme", lambda: desktop)
+    for module in ("napari.utils.theme", "napari._qt.qt_main_window"):
+        monkeypatch.setattr(f"{module}.get_system_theme", lambda: desktop)
     viewer, _, docks = opened(*DOCKS)
     other = "dark" if desktop == "light" else "light"
     for theme, (frame, dock) in itertools.product((other, "system"), docks):
