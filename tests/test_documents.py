@@ -36,6 +36,13 @@ def test_links_lead_somewhere(path):
         assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_tests_that_a_document_names_exist(path):
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", path.read_text("utf-8")):
+        text = (ROOT / "tests" / file).read_text("utf-8")
+        assert re.search(rf"^def {name}\(", text, re.M), f"{file}::{name}"
+
+
 def test_commands_of_the_readme_exist():
     commands = re.findall(r"\./run (\w+)", (ROOT / "README.md").read_text("utf-8"))
     assert set(commands) == {"demo", "test"}

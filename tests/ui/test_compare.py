@@ -8,6 +8,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image
 from napari_cellinr.macro.compare import on_grid_of
 from napari_cellinr.ui.docks.compare import LINE, CompareDock
+from napari_cellinr.ui.panels.time import TimePanel
 from napari_cellinr.ui.session.work.compare import profile
 
 pytestmark = pytest.mark.gui
@@ -132,7 +133,9 @@ def test_a_plane_without_a_difference_is_told_and_hides_nothing(viewer, dock, co
     assert "Nothing differs" not in compare.status.text()
 
 
-def test_differences_and_previews_are_not_measured(viewer, dock, compare, use_job, stack, done):
+def test_differences_and_previews_are_not_measured(
+    viewer, dock, compare, use_job, stack, done, qtbot
+):
     viewer.add_image(stack, name="truth", axis_labels=("z", "y", "x"))
     dock.dispatcher.compare("membrane", "truth")
     done()
@@ -142,6 +145,12 @@ def test_differences_and_previews_are_not_measured(viewer, dock, compare, use_jo
     done()
     names = [layer.name for layer in viewer.layers]
     assert {"minus truth · membrane", "preview · membrane"} <= set(names)
+    given = dock.controller.image_of(viewer.layers["membrane"])
+    times = TimePanel(dock.controller)
+    qtbot.addWidget(times)
+    times._source_id = viewer.layers["membrane"].unique_id
+    times._show(given, given)
+    assert viewer.layers["at time · membrane"].visible
     viewer.layers["preview · membrane"].visible = True
     compare.truth.setCurrentIndex(compare.truth.findText("truth"))
     compare.measure()

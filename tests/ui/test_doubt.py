@@ -7,6 +7,7 @@ import pytest
 
 from napari_cellinr import Image
 from napari_cellinr.fitting.problem import Fitted
+from napari_cellinr.ui.docks.reconstruct import ReconstructDock
 from napari_cellinr.ui.session.work.doubt import doubt_of, overlay_of
 
 pytestmark = pytest.mark.gui
@@ -59,6 +60,33 @@ def test_without_an_estimate_the_button_says_where_there_is_one(dock, use_job, i
     idle(dock)
     assert not dock.fit_actions.doubt_button.isEnabled()
     assert "preset best" in dock.fit_actions.doubt_button.toolTip()
+
+
+def test_the_confidence_of_a_motion_is_shown_by_the_same_button(viewer, use_job, idle, stack):
+    job = use_job("reconstruct")
+    plain = job.fitted
+
+    def fitted(image, config, stopped):
+        made = plain(image, config, stopped)
+        sure = np.ones(image.shape, np.float32)
+        sure[:, :10] = 0.1
+        images = (*made.images[:3], image.like(sure, name="confidence"))
+        return replace(made, images=images, state={"w": np.zeros(1)})
+
+    job.fitted = fitted
+    units = ("second", "micrometer", "micrometer")
+    viewer.add_image(stack, name="worm", scale=(2, 0.5, 0.5), units=units, axis_labels="tyx")
+    dock = ReconstructDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Reconstruct motion")
+    dock.run()
+    idle(dock)
+    dock.fit_actions.doubt_button.click()
+    idle(dock)
+    overlay = overlay_of(viewer, viewer.layers["reconstructed · worm"])
+    assert overlay.visible
+    np.testing.assert_allclose(overlay.data[:, :10], 0.9, atol=1e-6)
+    assert not overlay.data[:, 10:].any()
+    np.testing.assert_allclose(overlay.extent.world, viewer.layers["worm"].extent.world)
 
 
 def test_motion_is_doubtful_where_its_confidence_is_low_or_its_error_large():

@@ -209,11 +209,16 @@ def luminance(colour):
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
-def test_every_dock_takes_the_theme(opened, qtbot):
+@pytest.mark.parametrize("desktop", ["light", "dark"])
+def test_every_dock_takes_the_theme(opened, qtbot, monkeypatch, desktop):
+    """That of the system is one of the two others."""
+    for module in ("napari.utils.theme", "napari._qt.qt_main_window"):
+        monkeypatch.setattr(f"{module}.get_system_theme", lambda: desktop)
     viewer, _, docks = opened(*DOCKS)
-    for theme, (frame, dock) in itertools.product(("light", "dark"), docks):
+    other = "dark" if desktop == "light" else "light"
+    for theme, (frame, dock) in itertools.product((other, "system"), docks):
         viewer.theme = theme
-        is_dark = luminance(get_theme(theme).background.as_hex()) < 0.5
+        is_dark = (desktop if theme == "system" else theme) == "dark"
         frame.raise_()
         qtbot.waitUntil(lambda d=dock: not d.visibleRegion().isEmpty())
         picture = dock.grab().toImage()

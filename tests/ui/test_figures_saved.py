@@ -5,6 +5,7 @@ from dataclasses import replace
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_cellinr.macro import script
 from napari_cellinr.ui.docks.compare import CompareDock
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.gui
 
 
 def test_figure_and_movie_are_saved_recorded_and_replayed(
-    viewer, layer, dock, use_job, idle, qtbot, tmp_path
+    viewer, layer, dock, use_job, idle, qtbot, tmp_path, monkeypatch
 ):
     job = use_job()
     plain = job.fitted
@@ -27,12 +28,14 @@ def test_figure_and_movie_are_saved_recorded_and_replayed(
     viewer.window.add_dock_widget(compare, name="Compare")
     viewer.dims.set_current_step(0, 4)
 
-    def saved(save, name):
-        save(tmp_path / name)
+    def saved(button, name):
+        answer = (str(tmp_path / name), "")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
+        button.click()
         qtbot.waitUntil(lambda: not dock.dispatcher.is_busy, timeout=60_000)
         assert (tmp_path / name).stat().st_size > 500, compare.status.text()
 
-    saved(compare.figures.save_figure_as, "figure.png")
+    saved(compare.figures.figure_button, "figure.png")
     step = dock.dispatcher.recorder.last
     assert step.action == "figure"
     assert [source.layer for source in step.sources] == ["membrane", "denoised · membrane"]
@@ -43,7 +46,7 @@ def test_figure_and_movie_are_saved_recorded_and_replayed(
     left = picture[:, : picture.shape[1] // 3, :3].reshape(-1, 3).astype(int)
     assert ((left[:, 0] > 150) & (left[:, 1] < 60) & (left[:, 2] > 150)).sum() > 500  # magenta
 
-    saved(compare.figures.save_movie_as, "movie.gif")
+    saved(compare.figures.movie_button, "movie.gif")
     assert iio.imread(tmp_path / "movie.gif").shape[0] == 6
     text = script(dock.dispatcher.recorder.macro)
     assert "cellinr.figure('membrane', 'denoised · membrane', path=" in text

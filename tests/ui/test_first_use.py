@@ -48,6 +48,25 @@ def test_an_empty_dock_offers_a_sample_and_previews_it(
     assert not dock.welcome.isHidden()
 
 
+def test_what_a_sample_says_of_its_microscope_does_not_stay_for_the_next_image(
+    viewer, use_job, idle, qtbot
+):
+    use_job("reconstruct")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Reconstruct motion")
+    before = dock.form.config().optics
+    qtbot.mouseClick(dock.welcome.button, Qt.MouseButton.LeftButton)
+    idle(dock)
+    assert (dock.form.config().optics.kind, before.kind) == ("dpc", "time-lapse")
+    units = ("second", "micrometer", "micrometer")
+    own = np.random.default_rng(0).random((4, 20, 20), np.float32)
+    viewer.add_image(own, name="own", scale=(5, 0.2, 0.2), units=units, axis_labels="tyx")
+    viewer.layers.selection.active = viewer.layers["own"]
+    qtbot.waitUntil(lambda: dock.source.combo.currentText() == "own")
+    assert dock.form.config().optics == before
+    assert "frame interval 5 s" in dock.form.section.taken.text()
+    assert dock.form.section.differs.isHidden()
+
+
 def test_inputs_are_checked_beside_their_field(viewer, qtbot):
     bad = np.random.default_rng(0).random((4, 20, 20), np.float32)
     bad[:] = np.nan

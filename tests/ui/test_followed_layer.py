@@ -68,6 +68,8 @@ def test_results_are_followed_by_the_docks_of_other_methods_only(
 
 def test_a_dock_says_why_no_layer_can_be_processed(viewer, dock, stack):
     assert dock.welcome.label.text() == dock.task.empty_text
+    viewer.add_points(np.zeros((1, 2)), name="seeds")
+    assert "“seeds” (Points)" in dock.welcome.label.text()
     viewer.add_labels(np.ones((8, 8), int), name="cells")
     assert "“cells” (Labels)" in dock.welcome.label.text()
     viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True, name="slide")

@@ -12,6 +12,7 @@ from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import Macro, Source, Step, iter_replay, load_macro, parse_script
 from napari_cellinr.ui.console import console_of
 from napari_cellinr.ui.docks.denoise import DenoiseDock
+from napari_cellinr.ui.following import new_frames
 from napari_cellinr.ui.following.new_frames import grown_to, noise_of
 
 pytestmark = pytest.mark.gui
@@ -68,6 +69,23 @@ def test_new_frames_are_appended_with_the_noise_of_the_first_ones(viewer, follow
     layer.data = np.concatenate([SERIES, SERIES])
     qtbot.wait(50)
     assert result.data.shape[0] == 9
+
+
+def test_frames_that_are_appended_to_a_zarr_array_are_denoised_unasked(
+    viewer, followed, idle, qtbot, monkeypatch
+):
+    layer, dock, _ = followed
+    monkeypatch.setattr(new_frames, "INTERVAL", 20)
+    array = zarr.create_array({}, shape=(3, 16, 20), dtype="float32", chunks=(1, 16, 20))
+    array[:] = SERIES[:3]
+    layer.data = array
+    result = viewer.layers[-1]
+    dock.below.button.click()
+    array.append(SERIES[3:7])
+    qtbot.waitUntil(lambda: result.data.shape[0] == 7)
+    np.testing.assert_allclose(result.data, SERIES[:7] / 2)
+    idle(dock)
+    dock.below.button.click()
 
 
 def test_a_script_denoises_the_new_frames_alone(viewer, followed, idle, qtbot, tmp_path):

@@ -1,12 +1,14 @@
 """What a run shows: numbers, curves, napari's own bar, sliders that reach all values."""
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from npe2 import PluginManifest
 
+import napari_cellinr
 from napari_cellinr import NSTMConfig
 from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.fitting.report import unconverged_warning
@@ -286,7 +288,7 @@ def test_messages_call_settings_as_the_form_does():
 
 
 def test_docks_are_listed_in_the_order_in_which_they_are_used():
-    manifest = PluginManifest.from_distribution("napari-cellinr")
+    manifest = PluginManifest.from_file(Path(napari_cellinr.__file__).parent / "napari.yaml")
     names = [widget.display_name for widget in manifest.contributions.widgets]
     wanted = ["Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script"]
     assert names == wanted
