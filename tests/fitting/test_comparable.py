@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_cellinr import Image, denoise, superresolve
+from napari_cellinr import Image, denoise, reconstruct, superresolve
 from napari_cellinr.fitting.comparable import comparable
 
 MICRO = "micrometer"
@@ -64,3 +64,14 @@ def test_finer_planes_of_unknown_step():
     image = volume((1.0, 0.1, 0.1), ("pixel", MICRO, MICRO))
     result = superresolve(image, preset="preview", steps=2, scale={"z": 2}).images[0]
     assert result.steps["Z"] == pytest.approx(0.5)
+
+
+def test_a_reconstruction_in_pixels_keeps_cubes():
+    """Motion is in pixels where a step is unknown: no step is taken out that was not put in."""
+    scale, units = (1.0, 1.0, 5.0, 5.0), ("pixel", "pixel", MICRO, MICRO)
+    frames = np.random.default_rng(0).poisson(50, (4, 1, 16, 16)).astype(np.uint16)
+    image = Image(frames, "TZYX", scale=scale, units=units, translate=(0, 9, 250, 250))
+    fitted = reconstruct(image, "time-lapse", preset="preview", steps=2, check_motion=False)
+    assert fitted.images[0].units == ("pixel",) * 4
+    assert fitted.images[0].scale == pytest.approx((1, 1, 1, 1))
+    assert fitted.images[0].translate == pytest.approx((0, 9, 50, 50))

@@ -9,7 +9,7 @@ from napari.layers import Tracks, Vectors
 
 from napari_cellinr.config import NSTMConfig
 from napari_cellinr.image import Image
-from napari_cellinr.ui.docks.reconstruct import TASK
+from napari_cellinr.ui.docks.reconstruct import TASK, ReconstructDock
 from napari_cellinr.ui.layers.live_arrows import LiveArrows
 from napari_cellinr.ui.motion.track_table import TrackTable, summary_of
 from napari_cellinr.ui.panels.motion import MotionPanel
@@ -67,6 +67,17 @@ def panel(viewer, dispatcher, reconstruct):
 
 def of_kind(viewer, kind):
     return [one for one in viewer.layers if type(one).__name__ == kind.__name__]
+
+
+def test_the_colours_are_explained_as_soon_as_the_fit_ends(viewer, dispatcher, qtbot):
+    """Without a click on any layer."""
+    dock = ReconstructDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Reconstruct motion")
+    assert dock.below.colour_bar.isHidden()
+    dispatcher.fit(TASK, "worm", NSTMConfig())
+    qtbot.waitUntil(lambda: not dispatcher.is_busy, timeout=20_000)
+    assert not dock.below.colour_bar.isHidden()
+    assert dock.below.colour_bar.high.text().endswith("µm/s")
 
 
 def test_arrows_colours_and_tracks_say_what_they_are(

@@ -58,6 +58,11 @@ def test_size_and_voxels_before_and_after(section):
     assert section.error.isHidden()
 
 
+def test_an_unknown_frame_interval_is_counted_in_frames(section):
+    section.show_image(movie(("pixel", *("micrometer",) * 3)))
+    assert "T: 30 → 15 frames" in section.summary.text()
+
+
 def test_only_axes_that_can_be_refined_are_offered(section):
     section.show_image(Image(np.zeros((6, 8, 10)), "ZYX"))
     assert section.boxes["T"].isHidden()

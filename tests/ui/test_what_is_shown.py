@@ -282,8 +282,8 @@ def test_messages_call_settings_as_the_form_does():
         "A movie flickers; brightness=fit corrects the brightness."
     )
     assert with_titles(text, NSTMConfig) == (
-        "Set “Fastest movement” and “Smallest structure” closer, or “Time limit” 20; a held-out "
-        "voxel. A movie flickers; “Brightness” fit corrects the brightness."
+        "Set “Fastest movement” and “Smallest structure” closer, or “Time limit: 20”; a held-out "
+        "voxel. A movie flickers; “Brightness: fit” corrects the brightness."
     )
 
 

@@ -97,8 +97,14 @@ def _previews(
 
 
 def _unassumed(image: Image, back: Mapping[str, float]) -> Image:
-    unknown = dict(zip(image.axes, image.units, strict=True))
-    return _scaled(image, {a: f for a, f in back.items() if unknown.get(a) == UNCALIBRATED})
+    """Return an image of the result without the assumed steps.
+
+    A method that needs all steps to be known counts in pixels instead: nothing was assumed there.
+    """
+    units = dict(zip(image.axes, image.units, strict=True))
+    if not any(units.get(axis) in LENGTHS for axis in "ZYX"):
+        return image
+    return _scaled(image, {a: f for a, f in back.items() if units.get(a) == UNCALIBRATED})
 
 
 def _assumption(image: Image, assumed: Mapping[str, float]) -> str:

@@ -53,9 +53,10 @@ class MotionPanel(ResultPanel):
         self._list()
 
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
-        """Show the tools for a new reconstruction."""
+        """Show the tools for a new reconstruction, and what the colours of its arrows mean."""
         self._scene_id = layer.unique_id
         self._list()
+        self.colour_bar.refresh()  # only now is it noted that they are its arrows
 
     @Slot()
     def show_arrows(self) -> None:

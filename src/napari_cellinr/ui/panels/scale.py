@@ -161,11 +161,16 @@ class ScaleSection(Section):
         units = dict(zip(after.axes, after.units, strict=True))
         steps, finer = self._image.steps, after.steps
         changes = [
-            f"{axis}: {steps[axis]:.4g} → {finer[axis]:.4g} {SIGNS.get(units[axis], units[axis])}"
+            f"{axis}: {steps[axis]:.4g} → {finer[axis]:.4g} {_sign(axis, units[axis])}"
             for axis in after.axes
             if axis in maps and maps[axis].step != 1
         ]
         return "\n".join([sizes_text(self._image, after), *changes]), ""
+
+
+def _sign(axis: str, unit: str) -> str:
+    """Return the symbol of a unit along an axis; frames where the interval is unknown."""
+    return "frames" if axis == "T" and unit == "pixel" else SIGNS.get(unit, unit)
 
 
 def sizes_text(before: Image, after: Image) -> str:

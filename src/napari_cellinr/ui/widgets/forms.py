@@ -274,7 +274,7 @@ def with_titles(text: str, config_type: type[Settings]) -> str:
     """
     for name in config_type.model_fields:
         title = title_of(name)
-        text = re.sub(rf"(?<![\w/-]){name}=(?=\w)", f"“{title}” ", text)
+        text = re.sub(rf"(?<![\w/-]){name}=(\w+(?:\.\d+)?)", rf"“{title}: \1”", text)
         if "_" in name:  # other names are words of the language
             text = re.sub(rf"(?<![\w/-]){name}(?![\w=])", f"“{title}”", text)
     return text

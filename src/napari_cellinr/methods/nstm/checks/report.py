@@ -314,7 +314,7 @@ def _offset_warnings(problem: NSTMProblem) -> list[str]:
     level = darkest * problem.measurement.unit + background
     return [
         f"Even the darkest parts of the frames are at {level:.7g} grey levels, {darkest:.0%} of "
-        f"the brightest above the background of {background:g} that was given. If the camera has "
+        f"the brightest above the background of {background:g} in the settings. If the camera has "
         "such an offset without light, give it as background of the optics, and fit again."
     ]
 
