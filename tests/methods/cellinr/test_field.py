@@ -55,6 +55,23 @@ def test_the_network_improves_what_it_starts_from():
     assert after < 0.9 * before
 
 
+@pytest.mark.parametrize("n_planes", [1, 3])
+def test_the_network_convolves_planes_with_their_neighbours(n_planes):
+    """As a 3-D convolution does whose outermost planes are repeated."""
+    torch.manual_seed(0)
+    field, views = ResidualField(2, 4, n_planes), torch.randn(2, 5, 15, 17)
+    torch.nn.init.normal_(field.last.weight)
+    values = views[None]
+    for layer in (*field.layers, field.last):
+        weight = layer.weight.unflatten(1, (n_planes, -1)).transpose(1, 2)
+        far = n_planes // 2
+        wide = torch.nn.functional.pad(values, (0, 0, 0, 0, far, far), mode="replicate")
+        values = torch.nn.functional.conv3d(wide, weight, layer.bias)
+        if layer is not field.last:
+            values = values.relu()
+    torch.testing.assert_close(field(views)[0], values[0, 0], rtol=1e-4, atol=1e-5)
+
+
 def test_the_report_says_what_the_fit_starts_from_and_what_the_network_adds(fitted):
     field = fitted.report["field"]
     assert field["rounds"] == 2
