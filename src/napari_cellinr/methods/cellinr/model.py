@@ -136,10 +136,11 @@ class ResidualField(nn.Module):
         n_out, n_in, *kernel = layer.weight.shape
         weight = layer.weight.view(n_out, self.n_planes, n_in // self.n_planes, *kernel)
         weight = weight.transpose(0, 1).flatten(0, 1)
-        parts = nn.functional.conv2d(values, weight).split(n_out, dim=1)
+        parts = torch.split(nn.functional.conv2d(values, weight), n_out, dim=1)
         before = torch.cat([parts[0][:1], parts[0][:-1]])
         after = torch.cat([parts[2][1:], parts[2][-1:]])
-        return before + parts[1] + after + layer.bias.view(1, -1, 1, 1)
+        found: torch.Tensor = before + parts[1] + after + layer.bias.view(1, -1, 1, 1)
+        return found
 
     def standard_error(self, result: torch.Tensor, log_error: torch.Tensor) -> torch.Tensor:
         """Return calibrated standard errors, in standard deviations of the noise.
