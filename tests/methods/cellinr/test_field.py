@@ -72,6 +72,26 @@ def test_the_network_convolves_planes_with_their_neighbours(n_planes):
     torch.testing.assert_close(field(views)[0], values[0, 0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(1, 30, 26), (6, 20, 26)])
+def test_the_mean_over_orientations_turns_with_the_image(shape):
+    torch.manual_seed(0)
+    field = ResidualField(2, 4, 3 if shape[0] > 1 else 1)
+    for layer in (field.last, field.log_error):
+        torch.nn.init.normal_(layer.weight)
+    views = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+
+    def found(images):
+        return evaluate(field, network_input(images, torch.device("cpu")), turned=True)
+
+    whole = found(views)
+    for axes in [(-1,), (-2,), (-1, -2), (-3,)]:
+        for one, turned in zip(whole, found(np.flip(views, axes)), strict=True):
+            np.testing.assert_allclose(np.flip(turned, axes), one, atol=1e-5)
+    if shape[0] == 1:
+        for one, turned in zip(whole, found(views.swapaxes(-1, -2)), strict=True):
+            np.testing.assert_allclose(turned.swapaxes(-1, -2), one, atol=1e-5)
+
+
 def test_the_report_says_what_the_fit_starts_from_and_what_the_network_adds(fitted):
     field = fitted.report["field"]
     assert field["rounds"] == 2
