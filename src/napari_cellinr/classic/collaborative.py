@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.groups import groups_seconds, iter_groups
-from napari_cellinr.classic.patches import distances, flat_places, values_at, windows
+from napari_cellinr.classic.patches import distances, flat_places, values_at
 from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, cosines, mirrored
 from napari_cellinr.errors import ConfigError
 
@@ -26,7 +26,7 @@ _SIDE, _REACH, _SPACING = 8, 12, 3  # patch width, search distance, patch spacin
 _MEMBERS = 16  # patches in a group
 _FALL = 2.0  # shape parameter of the Kaiser window that weights the pixels of a patch
 _GROUPS = 1024  # groups in memory at a time on the CPU
-_COLUMNS = 256  # most of them side by side: comparing patches takes the square of this
+_COLUMNS = 256  # most of them side by side: a tile of a single row would be mostly margin
 _ON_GPU = 16  # times as many on a GPU
 _SECONDS = 6e-5  # per group on a core of 2023
 
@@ -256,8 +256,8 @@ class _Job:
         )
         tile = self.guide[place].contiguous()
         corners = [[first - part[0] for first in part] for part in (rows, columns)]
-        within = windows(tile.shape, corners, self.sides, self.device)
-        found = torch.stack(list(distances(tile, self.reach, self.shifts, within)), dim=1)
+        every = distances(tile, self.reach, self.shifts, corners, self.sides)
+        found = torch.stack(list(every), dim=1)
         return torch.topk(found, self.members, dim=1, largest=False).indices
 
     def result(self) -> NDArray[np.float32]:

@@ -20,7 +20,6 @@ from napari_cellinr.classic.patches import (
     flat_places,
     flat_steps,
     values_at,
-    windows,
 )
 from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, mirrored
 from napari_cellinr.errors import ConfigError
@@ -313,9 +312,9 @@ class _Job:
         running: Event | None,
     ) -> torch.Tensor:
         """Return the indices of the shifts to the most similar patches, (groups, members)."""
-        within = windows(guide.shape, corners, self.patch, self.device)
         distance = guide.new_full((len(self.shifts), math.prod(map(len, corners))), math.inf)
-        for number, found in enumerate(distances(guide, self.reach, self.shifts, within)):
+        every = distances(guide, self.reach, self.shifts, corners, self.patch)
+        for number, found in enumerate(every):
             distance[number] = found
             if is_stopped(stop, running):
                 break
@@ -344,12 +343,13 @@ class _Job:
         noise = max(guide.shape[1] - 1, 1) * noise
         diagonal += torch.maximum(noise, least)[:, None]
         root = torch.linalg.cholesky_ex(products).L
-        basis = torch.linalg.solve_triangular(root, centred, upper=False)
+        basis = torch.linalg.solve_triangular(root, centred, upper=False, out=centred)
         better = (around @ basis.transpose(1, 2)) @ basis
         if self.colouring is not None:
             better = better @ self.colouring
         # Noise below the float32 precision of the structure is left as it is.
-        return torch.where((noise > least)[:, None, None], better.add_(mean), noisy)
+        is_above = (noise > least)[:, None, None]
+        return torch.where(is_above, better.add_(mean), noisy, out=better)
 
     def add(self, done: _Done) -> None:
         """Add the sums of a tile to those of the whole."""

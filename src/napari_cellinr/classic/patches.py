@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["distances", "flat_places", "flat_steps", "values_at", "windows"]
+__all__ = ["distances", "flat_places", "flat_steps", "values_at"]
 
 
 def flat_steps(shape: Sequence[int]) -> tuple[int, ...]:
@@ -49,71 +48,77 @@ def values_at(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return values.index_select(0, places.reshape(-1)).reshape(places.shape)
 
 
-def windows(
-    shape: Sequence[int],
-    corners: Sequence[Sequence[int]],
-    patch: Sequence[int],
-    device: torch.device,
-) -> list[torch.Tensor]:
-    """Return which voxels patches hold along each axis, 0 or 1, (patches, size) each, float32.
-
-    Parameters
-    ----------
-    shape
-        Voxels of the array along each axis.
-    corners
-        First voxels of the patches along each axis.
-    patch
-        Width of a patch along each axis, in voxels.
-    device
-        Where they are to be.
-    """
-    found = []
-    for size, corner, wide in zip(shape, corners, patch, strict=True):
-        first, at = torch.tensor(list(corner))[:, None], torch.arange(size)[None]
-        found.append(((at >= first) & (at < first + wide)).to(device, torch.float32))
-    return found
-
-
 def distances(
     image: torch.Tensor,
     reach: Sequence[int],
     shifts: Sequence[Sequence[int]],
-    within: Sequence[torch.Tensor],
+    corners: Sequence[Sequence[int]],
+    patch: Sequence[int],
 ) -> Iterator[torch.Tensor]:
     """Yield the summed squared differences of patches from shifted ones, shift by shift, flat.
 
     Parameters
     ----------
     image
-        With a margin of `reach` on each side, contiguous.
+        With a margin of `reach` on each side.
     reach
         Largest shift along each axis, in voxels.
     shifts
         Shifts along each axis.
-    within
-        What `windows` returns for corners that do not count the margin.
+    corners
+        First voxels of the patches along each axis, rising from 0, without the margin.
+    patch
+        Width of a patch along each axis, in voxels.
     """
-    steps = flat_steps(image.shape)
-    flat, first = image.reshape(-1), _dot(reach, steps)
-    middle = flat[first : len(flat) - first]
-    squares = torch.zeros_like(flat)
-    part = squares[: len(middle)]
+    sizes = [corner[-1] + wide for corner, wide in zip(corners, patch, strict=True)]
+    middle = _box(image, reach, sizes).contiguous()
+    difference = torch.empty_like(middle)
+    stages, values = [], difference
+    for axis, (corner, wide) in enumerate(zip(corners, patch, strict=True)):
+        sums = values.new_empty((*values.shape[:axis], len(corner), *values.shape[axis + 1 :]))
+        stages.append(_summands(values, sums, axis, corner, wide))
+        values = sums
     for shift in shifts:
-        start = first + _dot(shift, steps)
-        torch.sub(middle, flat[start : start + len(middle)], out=part).square_()
-        yield _sums(squares.reshape(image.shape), within)
+        start = list(map(int.__add__, reach, shift))
+        torch.sub(middle, _box(image, start, sizes), out=difference)
+        for sums, (first, *others) in stages[0]:
+            torch.mul(first, first, out=sums)
+            for part in others:
+                sums.addcmul_(part, part)
+        for stage in stages[1:]:
+            for sums, (first, *others) in stage:
+                sums.copy_(first)
+                for part in others:
+                    sums.add_(part)
+        yield values.flatten().clone()
 
 
-def _dot(shift: Sequence[int], steps: Sequence[int]) -> int:
-    return sum(itertools.starmap(int.__mul__, zip(shift, steps, strict=True)))
+def _box(image: torch.Tensor, start: Sequence[int], sizes: Sequence[int]) -> torch.Tensor:
+    """Return a part of an image, not copied."""
+    return image[tuple(slice(at, at + size) for at, size in zip(start, sizes, strict=True))]
 
 
-def _sums(values: torch.Tensor, within: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the sums of values over patches, flat."""
-    sums = values.reshape(-1, values.shape[-1]) @ within[-1].T
-    n_after = len(within[-1])
-    for window in reversed(within[:-1]):
-        sums = window @ sums.reshape(-1, window.shape[1], n_after)
-        n_after *= len(window)
-    return sums.reshape(-1)
+def _summands(
+    values: torch.Tensor, sums: torch.Tensor, axis: int, corners: Sequence[int], wide: int
+) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
+    """Return parts of the sums over `wide` values from the corners on, and what they are sums of.
+
+    All are parts of the given arrays, which are not copied: that is 4 times as fast as products
+    with matrices of 0 and 1.
+    """
+    found = []
+    for part in _evenly_spaced(corners):
+        own = corners[part]
+        spacing = own[1] - own[0] if len(own) > 1 else 1
+        steps = [slice(own[0] + step, own[-1] + step + 1, spacing) for step in range(wide)]
+        before = (slice(None),) * axis
+        found.append((sums[(*before, part)], [values[(*before, step)] for step in steps]))
+    return found
+
+
+def _evenly_spaced(corners: Sequence[int]) -> list[slice]:
+    """Return the parts of rising positions that are evenly spaced: all, or all and the last."""
+    n = len(corners)
+    if n > 2 and corners[-1] - corners[-2] != corners[1] - corners[0]:
+        return [slice(0, n - 1), slice(n - 1, n)]
+    return [slice(0, n)]

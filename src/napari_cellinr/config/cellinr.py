@@ -43,7 +43,7 @@ class CellINRConfig(Config):
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
             "fast": {"rounds": 1, "repeats": 1, "steps": 100},
-            "best": {"rounds": 3, "repeats": 3},
+            "best": {"rounds": 3, "repeats": 3, "steps": 200},
             "preview": {"steps": 30, "estimate": "nlm-3"},
             "paper": {"steps": 50_000, "total_variation": 0.15, "learning_rate": 2e-3},
         }

@@ -55,6 +55,43 @@ def test_the_network_improves_what_it_starts_from():
     assert after < 0.9 * before
 
 
+@pytest.mark.parametrize("n_planes", [1, 3])
+def test_the_network_convolves_planes_with_their_neighbours(n_planes):
+    """As a 3-D convolution does whose outermost planes are repeated."""
+    torch.manual_seed(0)
+    field, views = ResidualField(2, 4, n_planes), torch.randn(2, 5, 15, 17)
+    torch.nn.init.normal_(field.last.weight)
+    values = views[None]
+    for layer in (*field.layers, field.last):
+        weight = layer.weight.unflatten(1, (n_planes, -1)).transpose(1, 2)
+        far = n_planes // 2
+        wide = torch.nn.functional.pad(values, (0, 0, 0, 0, far, far), mode="replicate")
+        values = torch.nn.functional.conv3d(wide, weight, layer.bias)
+        if layer is not field.last:
+            values = values.relu()
+    torch.testing.assert_close(field(views)[0], values[0, 0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 30, 26), (6, 20, 26)])
+def test_the_mean_over_orientations_turns_with_the_image(shape):
+    torch.manual_seed(0)
+    field = ResidualField(2, 4, 3 if shape[0] > 1 else 1)
+    for layer in (field.last, field.log_error):
+        torch.nn.init.normal_(layer.weight)
+    views = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+
+    def found(images):
+        return evaluate(field, network_input(images, torch.device("cpu")), turned=True)
+
+    whole = found(views)
+    for axes in [(-1,), (-2,), (-1, -2), (-3,)]:
+        for one, turned in zip(whole, found(np.flip(views, axes)), strict=True):
+            np.testing.assert_allclose(np.flip(turned, axes), one, atol=1e-5)
+    if shape[0] == 1:
+        for one, turned in zip(whole, found(views.swapaxes(-1, -2)), strict=True):
+            np.testing.assert_allclose(turned.swapaxes(-1, -2), one, atol=1e-5)
+
+
 def test_the_report_says_what_the_fit_starts_from_and_what_the_network_adds(fitted):
     field = fitted.report["field"]
     assert field["rounds"] == 2

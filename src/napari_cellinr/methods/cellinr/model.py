@@ -60,8 +60,8 @@ class ResidualField(nn.Module):
     width
         Channels of the hidden layers.
     n_planes
-        Neighbouring planes that a convolution covers: 3 in a volume, 1 in a single plane. Planes
-        are stacked as channels of a 2-D convolution, which is 8 times as fast as one in 3-D.
+        Neighbouring planes that a convolution covers: 3 in a volume, 1 in a single plane. These
+        are channels of a 2-D convolution, which is 8 times as fast as one in 3-D.
 
     Attributes
     ----------
@@ -116,17 +116,31 @@ class ResidualField(nn.Module):
         values = ((views - self.means.view(shape)) / self.divisors.view(shape)).transpose(0, 1)
         values = values.contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
-            values = layer(self._neighbours(values)).relu()
-        values = self._neighbours(values)
+            values = self._convolved(layer, values).relu()
         # the error must not decide on the features that the correction needs
-        return self.last(values)[:, 0], self.log_error(values.detach())[:, 0]
+        correction = self._convolved(self.last, values)
+        return correction[:, 0], self._convolved(self.log_error, values.detach())[:, 0]
 
-    def _neighbours(self, values: torch.Tensor) -> torch.Tensor:
-        """Return planes with the neighbouring ones as further channels, shape (Z, channel, …)."""
+    def _convolved(self, layer: nn.Module, values: torch.Tensor) -> torch.Tensor:
+        """Return planes convolved with the neighbouring ones, shape (Z, channel, Y, X).
+
+        The weights for the planes before, at and after a place follow each other. What a plane
+        adds to itself and to its two neighbours is computed at once, and then added, so that no
+        planes are stacked: that takes a quarter less time. The outermost planes are repeated.
+        """
         if self.n_planes == 1:
-            return values
-        wide = torch.cat([values[:1], values, values[-1:]])
-        return torch.cat([wide[:-2], wide[1:-1], wide[2:]], dim=1)
+            convolved: torch.Tensor = layer(values)
+            return convolved
+        assert isinstance(layer, nn.Conv2d)
+        assert layer.bias is not None
+        n_out, n_in, *kernel = layer.weight.shape
+        weight = layer.weight.view(n_out, self.n_planes, n_in // self.n_planes, *kernel)
+        weight = weight.transpose(0, 1).flatten(0, 1)
+        parts = torch.split(nn.functional.conv2d(values, weight), n_out, dim=1)
+        before = torch.cat([parts[0][:1], parts[0][:-1]])
+        after = torch.cat([parts[2][1:], parts[2][-1:]])
+        found: torch.Tensor = before + parts[1] + after + layer.bias.view(1, -1, 1, 1)
+        return found
 
     def standard_error(self, result: torch.Tensor, log_error: torch.Tensor) -> torch.Tensor:
         """Return calibrated standard errors, in standard deviations of the noise.

@@ -18,12 +18,14 @@ __all__ = ["choose_boxes", "learned_voxels"]
 VOLUME, PLANE = (16, 64, 64), (1, 256, 256)
 """Voxels of a part along each axis, of a volume and of a plane."""
 
-WHOLE = 1.5
+WHOLE = 1.25
 """Length of an image along each axis, in lengths of a part, up to which it is taken as a whole."""
 
 
 def choose_boxes(estimate: NDArray[np.float32]) -> list[tuple[slice, ...]]:
     """Return the whole of a small image, of a larger one two parts: most and median contrast.
+
+    Parts are chosen among those that cover the image and overlap as little as they can.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def choose_boxes(estimate: NDArray[np.float32]) -> list[tuple[slice, ...]]:
     axes = [
         [
             slice(int(start), int(start) + length)
-            for start in np.linspace(0, size - length, size // length).round()
+            for start in np.linspace(0, size - length, math.ceil(size / length)).round()
         ]
         for size, length in zip(estimate.shape, _lengths(estimate.shape), strict=True)
     ]
@@ -52,8 +54,7 @@ def learned_voxels(shape: Sequence[int]) -> int:
         Voxels of the image along each axis, ZYX.
     """
     lengths = _lengths(shape)
-    is_whole = all(size // length == 1 for size, length in zip(shape, lengths, strict=True))
-    return math.prod(lengths) * (1 if is_whole else 2)
+    return math.prod(lengths) * (1 if lengths == list(shape) else 2)
 
 
 def _lengths(shape: Sequence[int]) -> list[int]:

@@ -213,7 +213,7 @@ def with_margin(box: tuple[slice, ...]) -> tuple[slice, ...]:
 
 @torch.no_grad()
 def evaluate(
-    field: ResidualField, inputs: torch.Tensor
+    field: ResidualField, inputs: torch.Tensor, *, turned: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return correction and logarithm of the squared error of an image, axes ZYX, block by block.
 
@@ -223,6 +223,8 @@ def evaluate(
         The network.
     inputs
         What `network_input` returned.
+    turned
+        Whether to take the mean over eight mirrored and transposed images, whose errors differ.
     """
     n_planes, *wide = inputs.shape[1:]
     shape = (n_planes, *(size - 2 * LAYERS for size in wide))
@@ -233,6 +235,27 @@ def evaluate(
         first = max(0, planes.start - LAYERS)
         outer = (slice(first, planes.stop + LAYERS), *others)
         inner = slice(planes.start - first, planes.stop - first)
-        for image, values in zip(images, field(inputs[with_margin(outer)]), strict=True):
+        views = inputs[with_margin(outer)]
+        found = _mean_of_turned(field, views) if turned else field(views)
+        for image, values in zip(images, found, strict=True):
             image[block] = as_array(values[inner])
     return images
+
+
+def _mean_of_turned(field: ResidualField, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean of what a network makes of an image in eight orientations, turned back.
+
+    A volume is mirrored along its three axes, a plane along two, and transposed.
+    """
+    correction, log_error = field(views)
+    is_volume = field.n_planes > 1
+    for number in range(1, 8):
+        mirrored = [axis for axis in (-1, -2, -3) if number & 2 ** (-1 - axis)]
+        swap = not is_volume and -3 in mirrored
+        if swap:
+            mirrored.remove(-3)
+        other = views.flip(mirrored)
+        found = field(other.transpose(-1, -2) if swap else other)
+        for total, values in zip((correction, log_error), found, strict=True):
+            total += (values.transpose(-1, -2) if swap else values).flip(mirrored)
+    return correction / 8, log_error / 8

@@ -215,8 +215,11 @@ class Rounds:
         assert problem is not None
         self.outcomes.append(outcome)
         estimate, correlated = self.views[-1], self.part.noise.grain > 0
-        correction, log_error = evaluate(self.field, problem.real_input)
-        learnt = [(pair, *evaluate(self.field, pair.inputs)) for pair in problem.pairs]
+        turned = self.part.config.rounds > 1  # 8 times as long, which one round is too short for
+        correction, log_error = evaluate(self.field, problem.real_input, turned=turned)
+        learnt = [
+            (pair, *evaluate(self.field, pair.inputs, turned=turned)) for pair in problem.pairs
+        ]
         self.gain = _gain(learnt)
         amount = blend(
             estimate, correction, self.values, self.held, self.gain, correlated=correlated
