@@ -130,7 +130,8 @@ class NSTMProblem(Problem):
         extra = (len(plan.times), self.optics.channels, *(max(1, n // 4) for n in plan.shape.scene))
         self.extra = nn.Parameter(torch.zeros(extra, device=device))
         self.unexplained, self.recompute = unexplained, recompute
-        self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
+        seen = self.frames[~bad]
+        self.objective = objective_for(self.optics, seen, plan.noise, moving=config.moving)
         self.part_seen = part_seen(layers=plan.shape.layers, nonnegative=self.optics.nonnegative)
         self.halves: Halves | None = None
         self.rejected: Halves | None = None
