@@ -17,10 +17,24 @@ from napari_cellinr.methods.nstm.penalties import (
     STILL,
     Objective,
     motion_penalty,
+    objective_for,
     scene_penalty,
 )
 from napari_cellinr.methods.nstm.plan import fading, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
+from napari_cellinr.optics.blur import BlurModel
+from napari_cellinr.optics.sim import SIMModel
+
+
+@pytest.mark.parametrize(
+    ("light", "moving", "roughness"),
+    [(BlurModel, True, 10), (BlurModel, False, 10), (SIMModel, False, 10), (SIMModel, True, 200)],
+)
+def test_light_is_smoothed_where_it_moves_under_a_pattern(light, moving, roughness):
+    """Else detail of the scene explains what is left of its motion."""
+    frames = torch.rand(9, 8, 8)
+    chosen = objective_for(light.__new__(light), frames, 0.1, moving=moving)
+    assert chosen.roughness == roughness
 
 
 def problem(change=0.0):

@@ -1,12 +1,17 @@
 """Errors of unseen pixels tell where, and by how much, the motion is wrong."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, reconstruct
-from napari_cellinr.methods.nstm.checks.report import lost_part
+from napari_cellinr.methods.nstm.checks.halves import Halves
+from napari_cellinr.methods.nstm.checks.parts import HALF, THREE_QUARTERS, usual_part
+from napari_cellinr.methods.nstm.checks.report import lost_part, report_of
 from napari_cellinr.methods.nstm.checks.residual import at_material, clear_edges, displacements
+from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 NOISE = 0.05
 
@@ -95,17 +100,74 @@ def results(error, moved):
 
 def test_the_lost_part_and_its_place():
     error = np.zeros((3, 20, 20))
-    assert lost_part(results(error, [(0, 0)] * 3), 0) == (0.0, ())
+    assert lost_part(results(error, [(0, 0)] * 3), error, 0) == (0.0, ())
     error[2, 4:9, 10:15] = 1.5
     error[1, 17, 3] = 1.5
-    part, place = lost_part(results(error, [(0, 0)] * 3), 0)
+    part, place = lost_part(results(error, [(0, 0)] * 3), error, 0)
     assert part == pytest.approx(26 / 400)
     assert place == (6, 12)
+
+
+def checked(usual, error):
+    """Return a fit of which a part of the texture has these errors, in a form for the report."""
+    frames = np.zeros((3, 20, 20), np.float32)
+    errors = [np.full((3, 20, 20), 0.3) for _ in range(2)]
+    for values, wrong in zip(errors, (usual, error), strict=True):
+        values[2, :6] = wrong
+    problem = SimpleNamespace(
+        facts=lambda: {"misfit": 1.0, "warnings": []},
+        config=SimpleNamespace(moving=True, reference=0, optics=None, as_dict=dict),
+        halves=Halves((), True, 1.0, 2.0),
+        other_error=None,
+        usual_error=errors[0],
+        device="cpu",
+        measurement=SimpleNamespace(frames=frames, unit=1.0),
+        plan=SimpleNamespace(bad=frames > 0),
+    )
+    return problem, results(errors[1], [(0, 0)] * 3)
+
+
+@pytest.mark.parametrize(("usual", "error", "told"), [(0.9, 1.5, 0), (1.1, 1.5, 1), (1.1, 1.1, 1)])
+def test_a_part_is_doubted_where_the_usual_error_is_a_pixel(usual, error, told):
+    """Nine of ten points are nearer to the truth than the image of the error says."""
+    problem, images = checked(usual, error)
+    outcome = SimpleNamespace(held_out=1.0, stopped="steps", steps=9)
+    found = report_of(problem, outcome, [], images)
+    assert len(found["warnings"]) == told
+    assert found["converged"] == (not told)
+    assert found["lost_part"] == pytest.approx(0.3 * told)
+
+
+def test_the_error_of_a_phase_is_a_usual_one():
+    assert usual_part(seen=THREE_QUARTERS, layers=1) == 1
+    assert usual_part(seen=HALF, layers=1) == usual_part(seen=THREE_QUARTERS, layers=2) == 0.62
+
+
+def test_errors_that_all_fits_share_count_fully():
+    """What fits differ by is a bound; the contradiction of the frames is the error itself."""
+    error, shared = np.full((1, 4, 4), 1.2, np.float32), np.zeros((1, 4, 4), np.float32)
+    shared[0, 0, 0] = 1.1
+    rendering = SimpleNamespace(
+        model=SimpleNamespace(shape=SimpleNamespace(layers=1)),
+        settings={"seen": HALF},
+        shift=shared,
+        scene=lambda _: None,
+        errors=lambda *_: error,
+        _confidence=lambda _: np.ones((1, 4, 4)),
+        _between=lambda *_: shared * 0,
+        _met=lambda *_: shared,
+    )
+    largest, usual = Rendering._errors_with_noise(rendering, [0.0], 0.0)
+    assert largest == pytest.approx(error)
+    assert usual[0, 0, 0] == pytest.approx(1.1)
+    assert usual[0, 1:] == pytest.approx(0.62 * 1.2)
 
 
 def test_material_that_leaves_the_image_is_not_lost():
     """It moves to the left by 10 pixels: what began left of them is outside at the last time."""
     error = np.zeros((3, 20, 20))
     error[2, :, :10] = 5
-    assert lost_part(results(error, [(0, 0), (0, -5), (0, -10)]), 0) == (0.0, ())
-    assert lost_part(results(error, [(0, 0), (0, -5), (0, -9)]), 0)[0] == pytest.approx(1 / 20)
+    assert lost_part(results(error, [(0, 0), (0, -5), (0, -10)]), error, 0) == (0.0, ())
+    assert lost_part(results(error, [(0, 0), (0, -5), (0, -9)]), error, 0)[0] == pytest.approx(
+        1 / 20
+    )

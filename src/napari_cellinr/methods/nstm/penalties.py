@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_cellinr.fields.warp import bending, folding
+from napari_cellinr.optics.sim import SIMModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,12 +64,15 @@ LOW = 2.0
 """Contrast of frames in standard deviations of their noise, below which it is low."""
 
 
-def objective_for(model: ForwardModel, frames: torch.Tensor, noise: float) -> Objective:
+def objective_for(
+    model: ForwardModel, frames: torch.Tensor, noise: float, *, moving: bool = True
+) -> Objective:
     """Return the weights for a recording.
 
     Images of light are hardly smoothed, since that would flatten their peaks. A phase is, since its
     coarse parts are hardly transmitted; but where its contrast is low, roughness and a penalty on
-    displacements would keep the specimen at rest, and noise would bend the motion.
+    displacements would keep the specimen at rest, and noise would bend the motion. If the specimen
+    moves under a pattern of light, detail of the scene would explain what is left of its motion.
 
     Parameters
     ----------
@@ -78,9 +82,12 @@ def objective_for(model: ForwardModel, frames: torch.Tensor, noise: float) -> Ob
         The raw frames.
     noise
         Standard deviation of their noise, in their unit.
+    moving
+        Whether the specimen may move.
     """
     if model.nonnegative:
-        return Objective()
+        patterned = isinstance(model, SIMModel)
+        return Objective(roughness=200.0) if patterned and moving else Objective()
     contrast = math.sqrt(max((float(frames.cpu().double().std()) / noise) ** 2 - 1, 0.0))
     if contrast >= LOW:
         return Objective(roughness=200.0)

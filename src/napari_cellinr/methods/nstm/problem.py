@@ -36,6 +36,8 @@ from napari_cellinr.methods.nstm.rendering.render import Rendering
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.problem import PreviewRequest
@@ -87,6 +89,8 @@ class NSTMProblem(Problem):
         Part of the pixels that each of the fits sees that check the motion.
     halves, rejected : Halves or None
         Fits to halves of the pixels, which tell the error of the motion, or of a rejected one.
+    usual_error : NDArray or None
+        That of the motion, (T, [Z,] Y, X) in pixels, once a checked fit is rendered.
     by_flow : bool or None
         Whether several layers began with objects from optical flow; None before that.
     other_error : float or None
@@ -126,7 +130,8 @@ class NSTMProblem(Problem):
         extra = (len(plan.times), self.optics.channels, *(max(1, n // 4) for n in plan.shape.scene))
         self.extra = nn.Parameter(torch.zeros(extra, device=device))
         self.unexplained, self.recompute = unexplained, recompute
-        self.objective = objective_for(self.optics, self.frames[~bad], plan.noise)
+        seen = self.frames[~bad]
+        self.objective = objective_for(self.optics, seen, plan.noise, moving=config.moving)
         self.part_seen = part_seen(layers=plan.shape.layers, nonnegative=self.optics.nonnegative)
         self.halves: Halves | None = None
         self.rejected: Halves | None = None
@@ -134,6 +139,7 @@ class NSTMProblem(Problem):
         self.by_flow: bool | None = None
         self._alpha = ALL_LEVELS
         self._rendered: tuple[Halves | None, tuple[Image, ...]] | None = None
+        self.usual_error: NDArray[np.float32] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -271,7 +277,7 @@ class NSTMProblem(Problem):
         found = self.halves
         checks = () if found is None else (found.models, found.shift, found.delays)
         rendering = Rendering(self.model, self.model_settings(), self._device, *checks)
-        images = rendering.images(self.source, self.config)
+        images, self.usual_error = rendering.images_and_error(self.source, self.config)
         self._rendered = (self.halves, images)
         return images
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from napari_cellinr.methods.nstm.problem import NSTMProblem
 
-__all__ = ["HALF", "THREE_QUARTERS", "error_of", "part_seen", "parts_of"]
+__all__ = ["HALF", "THREE_QUARTERS", "error_of", "part_seen", "parts_of", "usual_part"]
 
 HALF, THREE_QUARTERS = 0.5, 0.75
 """Part of the pixels that each of the fits sees."""
+
+USUAL = 0.62
+"""Usual error of the motion relative to one that nine of ten points do not reach."""
 
 AROUND = 3.0
 """Standard deviation in pixels of the neighbourhood in which the error of a phase is averaged."""
@@ -59,6 +62,22 @@ def parts_of(whole: NSTMProblem) -> tuple[torch.Tensor, torch.Tensor]:
         return first, ~first
     other = torch.from_numpy(held_blocks(shape, margin, 0.5, generator)).to(whole.device)
     return ~(first & other), ~(~first & other)
+
+
+def usual_part(*, seen: float, layers: int) -> float:
+    """Return the usual error of the motion relative to what `error_of` returns.
+
+    The mean square, of a phase, is a usual error itself. Its fits share half of their pixels, and
+    often a wrong optimum, so that it is too small rather than too large.
+
+    Parameters
+    ----------
+    seen
+        Part of the pixels that each fit sees.
+    layers
+        Images that add up.
+    """
+    return USUAL if seen == HALF or layers > 1 else 1.0
 
 
 def error_of(

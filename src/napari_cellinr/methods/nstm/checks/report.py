@@ -24,10 +24,10 @@ __all__ = [
     "AT_THE_FLOOR",
     "PARTLY",
     "UNSEEN",
+    "doubted_texture",
     "ended_early",
     "explained_part",
     "lost_part",
-    "lost_texture",
     "motion_error",
     "report_of",
 ]
@@ -48,7 +48,7 @@ usual error."""
 
 
 LOST = 1.0
-"""Error of the motion in pixels above which material is lost."""
+"""Usual error of the motion in pixels above which material is lost."""
 
 CLEARLY = 1.05
 """Held-out error of a static scene over that of a moving one above which something moves."""
@@ -98,7 +98,9 @@ def report_of(
     early = ended_early(tried) if ended else None
     error = motion_error(images, problem.config.reference) if problem.halves else None
     determined = error is None or error <= UNDETERMINED
-    lost, place = lost_part(images, problem.config.reference) if problem.halves else (0.0, ())
+    lost, place = 0.0, tuple[int, ...]()
+    if problem.usual_error is not None:
+        lost, place = lost_part(images, problem.usual_error, problem.config.reference)
     known = determined and not (moves and lost > PARTLY)
     warnings = [*facts.pop("warnings"), *more]
     if early:
@@ -153,7 +155,9 @@ def motion_error(images: Sequence[Image], reference: int) -> float:
     return float(np.median(largest[there]))
 
 
-def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int, ...]]:
+def lost_part(
+    images: Sequence[Image], error: NDArray[np.float32], reference: int
+) -> tuple[float, tuple[int, ...]]:
     """Return which part of the texture has an error above `LOST`, and where most of it is.
 
     Material that leaves the image is not counted from then on: nothing tells its motion.
@@ -162,6 +166,8 @@ def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int
     ----------
     images, reference
         As for `motion_error`.
+    error
+        Of the motion, (T, [Z,] Y, X), in pixels.
 
     Returns
     -------
@@ -173,7 +179,7 @@ def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int
     from scipy.ndimage import center_of_mass, label
 
     _, there = _largest_error(images, reference)
-    lost = there & ((np.asarray(images[4].array()) > LOST) & _inside(images[1])).any(0)
+    lost = there & ((error > LOST) & _inside(images[1])).any(0)
     if not lost.any():
         return 0.0, ()
     regions, _ = label(lost)
@@ -182,15 +188,18 @@ def lost_part(images: Sequence[Image], reference: int) -> tuple[float, tuple[int
     return float(lost.sum() / there.sum()), tuple(round(place) for place in middle)
 
 
-def lost_texture(problem: NSTMProblem) -> float:
-    """Return which part of the texture of a fit is lost; see `lost_part`.
+def doubted_texture(problem: NSTMProblem) -> float:
+    """Return which part of the texture of a fit may be lost, so that another motion is tried.
+
+    Here the error counts that nine of ten points do not reach, not the usual one.
 
     Parameters
     ----------
     problem
         A fit whose motion was checked.
     """
-    return lost_part(problem.render(), problem.config.reference)[0]
+    images = problem.render()
+    return lost_part(images, np.asarray(images[4].array()), problem.config.reference)[0]
 
 
 def _inside(motion: Image) -> NDArray[np.bool_]:

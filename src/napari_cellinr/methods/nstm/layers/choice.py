@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
-from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, lost_texture
+from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, doubted_texture
 from napari_cellinr.methods.nstm.layers.start import (
     CROSSING,
     layers_needed,
@@ -118,7 +118,7 @@ def is_known(found: tuple[NSTMProblem, Outcome]) -> bool:
     if outcome.held_out > UNSEEN:
         return False
     moves = problem.halves is not None and problem.halves.moves
-    return not moves or lost_texture(problem) <= PARTLY
+    return not moves or doubted_texture(problem) <= PARTLY
 
 
 def is_better_known(layers: NSTMProblem, one: NSTMProblem) -> bool:
@@ -133,7 +133,7 @@ def is_better_known(layers: NSTMProblem, one: NSTMProblem) -> bool:
         return False
     if one.halves is None or not one.halves.moves:
         return True
-    return lost_texture(layers) < lost_texture(one)
+    return doubted_texture(layers) < doubted_texture(one)
 
 
 def with_layers_of(best: tuple[NSTMProblem, Outcome] | None, settings: NSTMConfig) -> NSTMConfig:

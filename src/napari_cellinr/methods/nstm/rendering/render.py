@@ -11,7 +11,7 @@ import torch
 
 from napari_cellinr.fields.warp import grid_points
 from napari_cellinr.methods.nstm.checks.exposures import error_between
-from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen
+from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen, usual_part
 from napari_cellinr.methods.nstm.checks.residual import at_material
 from napari_cellinr.methods.nstm.geometry import (
     inside,
@@ -143,17 +143,26 @@ class Rendering:
         both = np.stack(apart).astype(np.float32)
         return error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
 
-    def _errors_with_noise(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
+    def _errors_with_noise(
+        self, times: Sequence[float], reference: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return `errors`, but larger ones where fits may agree on a motion that is not right.
 
         That is where there is hardly any contrast, where the frames contradict the motion, and
-        between two exposures of material that speeds up or slows down.
+        between two exposures of material that speeds up or slows down. Of the latter two, the usual
+        error, which is the second, is not smaller than the one that nine of ten points do not
+        reach.
         """
         sure = self._confidence(self.scene([reference]))
         least = ALONE * HALF_SURE * np.sqrt(1 / np.maximum(sure, LEAST_SURE) - 1)
         found = np.maximum(self.errors(times, reference), least).astype(np.float32)
-        found = np.maximum(found, self._between(times, reference))
-        return found if self.shift is None else np.maximum(found, self._met(times, reference))
+        layers = self.model.shape.layers
+        seen = self.settings.get("seen", part_seen(layers, nonnegative=True))
+        shared = self._between(times, reference)
+        if self.shift is not None:
+            shared = np.maximum(shared, self._met(times, reference))
+        usual = np.float32(usual_part(seen=seen, layers=layers)) * found
+        return np.maximum(found, shared), np.maximum(usual, shared)
 
     def _between(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return how far the motion may be wrong between two exposures, in pixels of the frames.
@@ -235,11 +244,26 @@ class Rendering:
         return both.cpu().numpy().astype(np.float32)
 
     def images(self, source: Image, config: NSTMConfig) -> tuple[Image, ...]:
+        """Return scene, motion, speed, confidence and error; see `images_and_error`.
+
+        Parameters
+        ----------
+        source
+            The raw frames, for calibration and name.
+        config
+            The settings, of which the times and the reference are used.
+        """
+        return self.images_and_error(source, config)[0]
+
+    def images_and_error(
+        self, source: Image, config: NSTMConfig
+    ) -> tuple[tuple[Image, ...], NDArray[np.float32] | None]:
         """Return the scene, the motion in µm, the speed per second, and the confidence, 0 to 1.
 
         Motion is in pixels, and speed per frame, where sizes or times are not known. With
         `halves`, the confidence follows from the error of the motion in pixels of the frames, which
         is the fifth image; both are those of the material at each position at the reference time.
+        The usual error, which nobody else needs, comes last, (T, [Z,] Y, X), None without `halves`.
 
         Parameters
         ----------
@@ -264,11 +288,11 @@ class Rendering:
         ]
         if not self.halves:
             confidence = self._confidence(scene)
-            return (*images, made(confidence, times, f"{source.name} confidence"))
-        error = self._errors_with_noise(times, frames[config.reference])
+            return (*images, made(confidence, times, f"{source.name} confidence")), None
+        error, usual = self._errors_with_noise(times, frames[config.reference])
         confidence = HALF_SURE**2 / (HALF_SURE**2 + error**2)
         images.append(made(confidence, times, f"{source.name} confidence"))
-        return (*images, made(error, times, f"{source.name} motion error"))
+        return (*images, made(error, times, f"{source.name} motion error")), usual
 
     def _part(self, times: Sequence[float]) -> torch.Tensor:
         """Return times as fractions of the recording, 0 to 1, shape (times, 1, …), float32."""
