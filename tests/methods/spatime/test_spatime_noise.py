@@ -14,6 +14,9 @@ from napari_cellinr.methods.spatime.between.noise import (
     measured,
     smoothed,
 )
+from napari_cellinr.methods.spatime.between.trust import Trust
+from napari_cellinr.methods.spatime.model import MotionModel
+from napari_cellinr.methods.spatime.series import Series
 
 QUICK = {"preset": "preview", "refinement": 0.15, "steps": 0, "motion": "never"}
 SD = 6.0
@@ -133,3 +136,17 @@ def test_without_visible_noise_nothing_is_said():
 def test_the_published_preset_has_no_noise_setting():
     with pytest.raises(ConfigError, match="noise=match was given with preset paper"):
         SpatimeConfig(preset="paper", noise="match")
+
+
+def test_frames_beyond_an_interval_count_half_if_the_series_is_denoised():
+    """Without motion the polynomial through four frames leaves more of the noise than a line."""
+    frames = np.random.default_rng(0).standard_normal((4, 16, 16)).astype(np.float32)
+    ones = np.ones((4, 4), np.float32)
+    still = {i: MotionModel((16, 16), 1, (4, 4)) for i in range(3)}
+    trust = {1: Trust(ones, ones, 0 * ones, ones, 0 * ones)}
+    line = (frames[1] + frames[2]) / 2
+    cubic = (9 * (frames[1] + frames[2]) - frames[0] - frames[3]) / 16
+    for removed, part in ((None, 1.0), (Noise(0.0, SD), 0.5)):
+        series = Series(frames, "YX", (1.0, 1.0), still, trust=trust, removed=removed)
+        expected = line + part * (cubic - line)
+        np.testing.assert_allclose(series.frame(1.5), expected, atol=1e-3)

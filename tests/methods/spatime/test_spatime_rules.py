@@ -18,6 +18,9 @@ from napari_cellinr.methods.spatime.between.blending import (
     Predictions,
     blended,
 )
+from napari_cellinr.methods.spatime.between.choice import (
+    random_part,
+)
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import OUTER, MotionProblem, MotionSettings
 from napari_cellinr.methods.spatime.between.trust import (
@@ -27,7 +30,7 @@ from napari_cellinr.methods.spatime.between.trust import (
     steadied,
     trust_of,
 )
-from napari_cellinr.methods.spatime.channel import ChannelFit, _random_part
+from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.learning import has_gained
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.model import MotionModel
@@ -126,8 +129,8 @@ def test_only_frames_near_the_intervals_are_held_out_never_the_first_or_last():
 
 def test_attenuation_is_chosen_on_whole_planes_and_parts_of_volumes():
     generator = np.random.default_rng(0)
-    assert _random_part((190, 211), generator) == (slice(0, 190), slice(0, 211))
-    part = _random_part((30, 190, 211), generator)
+    assert random_part((190, 211), generator) == (slice(0, 190), slice(0, 211))
+    part = random_part((30, 190, 211), generator)
     assert [p.stop - p.start for p in part] == [16, 96, 96]
 
 

@@ -22,6 +22,12 @@ from napari_cellinr.methods.spatime.between.blending import (
     blended,
     choose_attenuation,
 )
+from napari_cellinr.methods.spatime.between.choice import (
+    MOST,
+    best_flow,
+    errors_of_flows,
+    random_part,
+)
 from napari_cellinr.methods.spatime.between.faults import good_neighbours
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import (
@@ -41,7 +47,6 @@ from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, 
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
 from napari_cellinr.methods.spatime.result import times_of
-from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import (
     followed_intervals,
     held_out_frames,
@@ -72,15 +77,13 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.spatime.between.motion import MotionSettings
     from napari_cellinr.methods.spatime.between.trust import Evidence, Trust
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
+    from napari_cellinr.methods.spatime.series import Series
     from napari_cellinr.methods.spatime.state import SuperresolutionState
 
     Work: TypeAlias = Generator[Progress, Message, None]
     Tests: TypeAlias = list[tuple[Predictions, Trust, NDArray[np.float32]]]
 
 __all__ = ["ChannelFit"]
-
-TESTED = {2: (256, 256), 3: (16, 96, 96)}
-"""Largest part of a held-out frame that is compared, in voxels, by the number of its axes."""
 
 MOST_TESTS = 6
 """Largest number of held-out frames on which the attenuation of detail is chosen."""
@@ -185,8 +188,9 @@ class ChannelFit:
         tests: Tests = []
         held_out = held_out_frames(len(series.frames), self._followed, self.faulty)
         counted = spread(held_out, MOST_TESTS)
+        yield self._choose_flow(sorted(spread(held_out, MOST)), stage)
         for number in held_out:
-            pair = self._pair(number - 1, number + 1)
+            pair = series.pair(number - 1, number + 1)
             yield self._follow_motion(pair, 0, stage, rough_settings(self.config))
             if self.state.over:
                 return
@@ -195,7 +199,7 @@ class ChannelFit:
             variance = min(float(np.mean(self._noise.sd(truth) ** 2)), white_noise(truth) ** 2)
             evidence[number] = evidence_of(found, truth, series.aspect, variance)
             if number in counted:
-                part = _random_part(truth.shape, generator)
+                part = random_part(truth.shape, generator)
                 local = trust_of_frame(evidence[number]).on_voxels(truth.shape, part)
                 tests.append((found.part_of(part), local, truth[part]))
             self.state.step += 1
@@ -204,24 +208,26 @@ class ChannelFit:
                 series.trust[interval] = trust
         yield self._choose_attenuation(tests, stage)
 
+    def _choose_flow(self, held_out: Sequence[int], stage: str) -> Work:
+        """Choose the optical flow that predicts the held-out frames best."""
+        series = self.series
+        triples = [series.scaled(series.frames[n - 1 : n + 2]) for n in held_out]
+        work = partial(errors_of_flows, triples)
+        if found := (yield from in_background(stage, work, self.state.monitor)):
+            series.flow = best_flow(found)
+            self._report_facts({"optical flow": series.flow})
+
     def _replace(self, frame: int) -> Work:
         """Put the mean of blend and motion between its good neighbours in place of a frame."""
         series, state, stage = self.series, self.state, "replacing faulty frames"
         first, last = good_neighbours(frame, self.faulty, len(series.frames))
-        pair = self._pair(first, last)
+        pair = series.pair(first, last)
         pair.weights = EQUAL
         if first != last and not state.over and self.config.motion != "never":
             yield from self._follow_motion(pair, 0, stage, rough_settings(self.config))
         part = (frame - first) / max(last - first, 1)
         series.frames[frame] = pair.frame(part) if first != last else series.frames[first]
         yield from state.report(stage)
-
-    def _pair(self, first: int, last: int) -> Series:
-        """Return two frames as a series in the grey levels of the whole one."""
-        series = self.series
-        pair = Series(series.frames[[first, last]], series.axes, series.aspect)
-        pair.low, pair.span, pair.device = series.low, series.span, series.device
-        return pair
 
     @cached_property
     def _followed(self) -> list[int]:
@@ -242,7 +248,8 @@ class ChannelFit:
         scaled = series.scaled(series.frames[near])
         here = near.index(interval)
         with state.part(stage):
-            flow = partial(path_coefficients, scaled[here], scaled[here + 1], settings.spacing)
+            pair, kind = scaled[here : here + 2], self.series.flow
+            flow = partial(path_coefficients, pair[0], pair[1], settings.spacing, kind)
             start = yield from in_background(stage, flow, state.monitor)
         if start is None or state.over:
             return
@@ -387,13 +394,6 @@ def _errors(tests: Tests, aspect: Sequence[float]) -> tuple[dict[float, list[flo
 def mean_square(values: NDArray[np.float32]) -> float:
     """Return the mean of squares."""
     return float(np.mean(values**2))
-
-
-def _random_part(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:
-    """Return a random part of a frame, small enough to try all blend weights on it."""
-    sizes = [min(n, m) for n, m in zip(shape, TESTED[len(shape)], strict=True)]
-    starts = [int(generator.integers(n - m + 1)) for n, m in zip(shape, sizes, strict=True)]
-    return tuple(slice(a, a + m) for a, m in zip(starts, sizes, strict=True))
 
 
 def _frame(series: Series, when: float, grid: OutputGrid) -> NDArray[np.float32]:

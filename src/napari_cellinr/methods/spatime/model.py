@@ -12,6 +12,7 @@ beside the parameters as `Fitted.model["channels"]`, one mapping per channel:
 - `pixels`: the arguments of `PixelModel`, or null;
 - `pixel_sections`: how rows and columns are interpolated, `means` or `noisy means`;
 - `noise`: the arguments of `AddedNoise`, or null;
+- `flow`: the optical flow from which motion started, one of `flow.FLOWS`;
 
 or, with the preset `paper`:
 

@@ -16,6 +16,7 @@ from napari_cellinr.methods.spatime.between.blending import (
     Predictions,
     blended,
 )
+from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
 from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
 from napari_cellinr.methods.spatime.between.trust import GROWTH, Trust, is_earlier, steadied
@@ -45,6 +46,7 @@ MARGIN = 12
 """Voxels beyond a crop that its rendering looks at."""
 
 _CPU = torch.device("cpu")
+_DENOISED = np.float32(0.5)  # of the weight of frames beyond an interval, which leaves more errors
 
 
 @dataclass(eq=False)
@@ -81,6 +83,8 @@ class Series:
         Standard deviation of the microscope's blur in recorded pixels, if it is known.
     removed
         The noise that was removed from the frames, if it was: they are shown as smooth as others.
+    flow
+        The optical flow from which motion starts.
     """
 
     frames: Floats
@@ -97,6 +101,7 @@ class Series:
     noise: AddedNoise | None = None
     blur: float | None = None
     removed: Noise | None = None
+    flow: str = USUAL
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -115,6 +120,12 @@ class Series:
             self.frames, self.axes, self.aspect, sections=self.sections,
             pixel_sections=self.pixel_sections,
         )  # fmt: skip
+
+    def pair(self, first: int, last: int) -> Series:
+        """Return two frames, by their numbers, as a series in the grey levels of the whole one."""
+        pair = Series(self.frames[[first, last]], self.axes, self.aspect, device=self.device)
+        pair.low, pair.span = self.low, self.span
+        return pair
 
     def scaled(self, frames: Floats) -> Floats:
         """Return frames in parts of the range that fits use, about 0 to 1, float32."""
@@ -146,6 +157,8 @@ class Series:
         wider = _wider(part)
         trust = self._trusted(interval)
         local = None if trust is None else trust.on_voxels(shape, wider)
+        if local is not None and self.removed is not None:
+            local = replace(local, smooth=_DENOISED * local.smooth)
         weights = self.weights
         if trust is None and self.trust:  # which were chosen at twice the distance in time
             weights = replace(weights, attenuation=GROWTH * weights.attenuation)
@@ -291,6 +304,7 @@ class Series:
             "pixel_sections": name_of(self.pixel_sections),
             "noise": None if self.noise is None else self.noise.settings,
             "removed": None if self.removed is None else vars(self.removed),
+            "flow": self.flow,
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
@@ -327,7 +341,8 @@ class Series:
         """
         sections, noise = settings["sections"], settings.get("noise")
         planes, pixels = settings["planes"], settings.get("pixels")
-        removed, weights = settings.get("removed"), BlendWeights(**settings["blending"])
+        removed, flow = settings.get("removed"), str(settings.get("flow"))
+        weights = BlendWeights(**settings["blending"])
         maps = {i: np.array(tensors[f"trust.{i}"], np.float32) for i in settings.get("trust", ())}
         if any(is_earlier(found) for found in maps.values()):  # which stored a part of it
             weights = replace(weights, attenuation=weights.attenuation / GROWTH)
@@ -352,6 +367,7 @@ class Series:
             sections_of(settings.get("pixel_sections", "means")),
             None if noise is None else AddedNoise.restored(noise),
             removed=None if removed is None else checked_noise(removed),
+            flow=flow if flow in FLOWS else USUAL,
         )
 
 

@@ -239,6 +239,7 @@ class FinishedStages:
             series.pixel_sections = stored.pixel_sections
         if TRUST in self:
             series.weights, series.trust = stored.weights, stored.trust
+            series.flow = stored.flow
         state.step += self.steps
         state.restored += self.steps
         state.facts |= header["facts"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -13,27 +13,38 @@ from napari_cellinr.classic import warping
 from napari_cellinr.fields.trajectory import control_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-__all__ = ["coarser", "optical_flow", "path_coefficients", "resized"]
+__all__ = ["FLOWS", "USUAL", "coarser", "optical_flow", "path_coefficients", "resized"]
 
-LEVELS = (4, 2, 1)
-"""How many times coarser the images of each level are."""
+LEVELS = (4, 2)
+"""How many times coarser the images of each level are; the fit does the rest at full size."""
+
+FLOWS: Final[Mapping[str, tuple[warping.Flow, Mapping[str, Any]]]] = {
+    "TV-L1": ("tvl1", {"attachment": 50, "num_warp": 3, "num_iter": 10}),
+    "stiffer TV-L1": ("tvl1", {"attachment": 15, "num_warp": 3, "num_iter": 10}),
+}
+"""The optical flows that there are, by name: that of scikit-image, and its settings.
+
+Small attachment keeps parts together that move alike; large one follows parts that do not.
+"""
+
+USUAL: Final = "TV-L1"
+"""The flow that is used where held-out frames choose none."""
 
 LARGEST = 2**21
 """Voxels above which a level is left out: bounds the memory of the flow."""
 
-_RADIUS, _WARPS = 5, 3  # of the windows, voxels; number of warps at each level
 _BLUR = 0.5  # standard deviation of the Gaussian filter before the flow, voxels
 _FINE, _WINDOW = 1.0, 2.0  # of the image whose slopes count, and of the means of the flow
 
 
-def optical_flow(first: Floats, second: Floats) -> Floats:
-    """Return the displacement from the first frame to the second, by iterative Lucas–Kanade.
+def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
+    """Return the displacement from the first frame to the second, to half of the resolution.
 
     The pyramid of scikit-image ends where the shortest axis has 32 voxels, which few stacks
     have planes for; therefore every level is done here, and starts from the one before.
@@ -42,29 +53,30 @@ def optical_flow(first: Floats, second: Floats) -> Floats:
     ----------
     first, second
         Frames, (*shape), float32, about 0 to 1, two or three axes.
+    kind
+        One of `FLOWS`.
 
     Returns
     -------
     numpy.ndarray
         (axes, *shape), float32, voxels: where each voxel of the first frame is in the second.
     """
+    method, settings = FLOWS[kind]
     both = torch.from_numpy(np.stack([first, second]))
     flow = np.zeros((first.ndim, *(2,) * first.ndim), np.float32)
     for level in LEVELS:
-        if first.size / level**first.ndim > LARGEST and level > 1:
+        if first.size / level**first.ndim > LARGEST:
             continue
-        if first.size > LARGEST and level == 1:
-            break
         images = coarser(both, level, _BLUR).numpy()
         shape = images.shape[1:]
         flow = _rescaled(flow, shape)
         places = np.indices(shape, np.float32) + flow
         moved = map_coordinates(images[1], places, order=1, mode="nearest")
-        flow = flow + warping.optical_flow(images[0], moved, "ilk", radius=_RADIUS, num_warp=_WARPS)
+        flow = flow + warping.optical_flow(images[0], moved, method, **settings)
     return _rescaled(flow, first.shape)
 
 
-def path_coefficients(first: Floats, second: Floats, spacing: float) -> Floats:
+def path_coefficients(first: Floats, second: Floats, spacing: float, kind: str = USUAL) -> Floats:
     """Return velocities at the control points of a path through two frames.
 
     The flow is averaged with the squared slopes of the image as weights, since it is not
@@ -76,13 +88,15 @@ def path_coefficients(first: Floats, second: Floats, spacing: float) -> Floats:
         Frames, (*shape), float32, about 0 to 1.
     spacing
         Largest distance of control points, voxels.
+    kind
+        One of `FLOWS`.
 
     Returns
     -------
     numpy.ndarray
         (axes, *points), float32, voxels per interval.
     """
-    flow = optical_flow(first, second)
+    flow = optical_flow(first, second, kind)
     mean = gaussian_filter((first + second) / 2, _FINE)
     slopes = [np.gradient(mean, axis=a) for a, n in enumerate(mean.shape) if n > 1]
     weight = gaussian_filter(np.sum(np.square(slopes), 0), _WINDOW)

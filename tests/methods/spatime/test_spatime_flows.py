@@ -1,0 +1,87 @@
+"""The optical flow from which motion starts: held-out frames choose it, and a fit keeps it."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter, shift
+
+from napari_cellinr import Image, superresolve
+from napari_cellinr.methods.spatime import channel
+from napari_cellinr.methods.spatime.between.choice import best_flow, errors_of_flows
+from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
+from napari_cellinr.methods.spatime.series import Series
+
+STIFFER = "stiffer TV-L1"
+
+
+def texture(seed=0, shape=(48, 48)):
+    values = gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 2.0)
+    return (0.5 + 0.25 * values / values.std()).astype(np.float32)
+
+
+def moving(n_frames=5):
+    """A texture that moves by a row and two columns per frame, (T, Y, X)."""
+    return np.stack([shift(texture(), (n, 2 * n), mode="grid-wrap") for n in range(n_frames)])
+
+
+@pytest.mark.parametrize(("part", "best"), [(0.97, STIFFER), (0.99, USUAL), (1.1, USUAL)])
+def test_another_flow_is_chosen_only_if_its_error_is_clearly_less(part, best):
+    assert best_flow({USUAL: [2.0, 1.0], STIFFER: [2.0 * part, 1.0 * part]}) == best
+
+
+def opposite(n_frames=3):
+    """Rows of spots of which every other one moves the other way, (T, Y, X)."""
+    y, x = np.indices((48, 48))
+    places = [(-1, row, col) for row in (6, 30) for col in range(-12, 72, 16)]
+    places += [(1, row, col) for row in (18, 42) for col in range(-12, 72, 16)]
+    spots = [
+        sum(
+            np.exp(-((y - row) ** 2 + (x - col - 1.5 * way * n) ** 2) / 6)
+            for way, row, col in places
+        )
+        for n in range(n_frames)
+    ]
+    return np.stack(spots).astype(np.float32)
+
+
+def test_every_flow_predicts_a_frame_of_steady_motion_better_than_a_blend():
+    frames = moving(3)
+    found = errors_of_flows([frames])
+    assert set(found) == set(FLOWS)
+    blend = np.mean((gaussian_filter((frames[0] + frames[2]) / 2 - frames[1], 0.5)) ** 2)
+    assert all(error < 0.5 * blend for (error,) in found.values())
+
+
+def test_what_moves_alike_chooses_the_stiffer_flow_and_what_passes_by_the_usual_one():
+    assert best_flow(errors_of_flows([moving(3)])) == STIFFER
+    assert best_flow(errors_of_flows([opposite()])) == USUAL
+
+
+@pytest.mark.parametrize("best", [USUAL, STIFFER])
+def test_motion_starts_from_the_flow_that_held_out_frames_choose(monkeypatch, best):
+    seen = []
+
+    def watched(first, second, spacing, kind):
+        seen.append(kind)
+        return np.zeros((2, 13, 13), np.float32)
+
+    def compared(triples):
+        assert [len(t) for t in triples] == [3] * len(triples)
+        return {kind: [1.0 - 0.5 * (kind == best)] for kind in FLOWS}
+
+    monkeypatch.setattr(channel, "path_coefficients", watched)
+    monkeypatch.setattr(channel, "errors_of_flows", compared)
+    fitted = superresolve(
+        Image(moving(), "TYX"), scale={"t": 2}, preset="preview", refinement=0.15, steps=0
+    )
+    assert set(seen) == {best}
+    assert fitted.report["fits"]["channel_0"]["optical_flow"] == best
+
+
+def test_a_fit_keeps_its_flow_and_one_of_an_unknown_flow_has_the_usual_one():
+    series = Series(moving(2), "YX", (1.0, 1.0), flow=STIFFER)
+    arrays = {k: v.numpy() for k, v in series.tensors("").items()}
+    for stored, expected in [(STIFFER, STIFFER), ("another", USUAL), ([], USUAL)]:
+        settings = {**series.settings(), "flow": stored}
+        assert Series.restored(arrays, settings, "YX", torch.device("cpu")).flow == expected
+    assert series.settings()["flow"] == STIFFER
