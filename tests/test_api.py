@@ -69,7 +69,7 @@ def test_a_device_that_is_not_there_is_explained():
     ("failure", "said"),
     [
         (RuntimeError("shapes do not fit"), "shapes do not fit"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GB"), "crop"),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GB"), "crop"),
         (MemoryError(), "memory"),
     ],
 )

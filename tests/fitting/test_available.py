@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from napari_cellinr import CellINRConfig, Image
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.resources import available
 from napari_cellinr.fitting.resources.available import group_memory
+from napari_cellinr.methods import METHODS
 
 CHILD = """
 import resource
@@ -91,9 +94,19 @@ def test_without_a_limit_the_libraries_are_loaded(monkeypatch):
 
 
 def test_one_byte_less_than_needed_is_refused(monkeypatch):
-    monkeypatch.setattr(available.os, "cpu_count", lambda: 10)
+    monkeypatch.setattr(available, "n_threads", lambda: 10)
     monkeypatch.setattr(available, "limit_memory", lambda: 0.46e9)
     available.check_room_for_libraries()
     monkeypatch.setattr(available, "limit_memory", lambda: 0.46e9 - 1)
     with pytest.raises(FitError, match=r"0\.46 GB are left.*needs 0\.46 GB"):
         available.check_room_for_libraries()
+
+
+def test_costs_are_estimated_within_any_limit(monkeypatch):
+    monkeypatch.setattr(available, "limit_memory", lambda: 1e6)
+    monkeypatch.delitem(sys.modules, "napari_cellinr.methods.cellinr.costs", raising=False)
+    image = Image(np.zeros((8, 8), np.float32), "YX")
+    assert METHODS["cellinr"].cost(image, CellINRConfig()) is not None
+    monkeypatch.delitem(sys.modules, "napari_cellinr.methods.cellinr.job", raising=False)
+    with pytest.raises(FitError, match="raise the limit"):
+        METHODS["cellinr"].job.load()

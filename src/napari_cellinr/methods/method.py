@@ -31,9 +31,12 @@ class Lazy:
     ----------
     place
         `module:function`; the module is one of `napari_cellinr.methods`.
+    computes
+        Whether it computes, and so loads torch and other large libraries.
     """
 
     place: str
+    computes: bool = True
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Return what the function returns."""
@@ -49,7 +52,7 @@ class Lazy:
         """
         place, function = self.place.split(":")
         module = f"napari_cellinr.methods.{place}"
-        if module not in sys.modules:
+        if self.computes and module not in sys.modules:
             check_room_for_libraries()
         found: Callable[..., Any] = getattr(import_module(module), function)
         return found

@@ -34,7 +34,7 @@ TOY = {"steps": 3, "estimate": "nlm-2"}
 
 ERRORS = [
     MemoryError(),
-    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
 ]
 

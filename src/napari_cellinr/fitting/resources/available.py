@@ -14,13 +14,19 @@ import psutil
 
 from napari_cellinr.errors import FitError
 
-__all__ = ["available_memory", "check_room_for_libraries", "group_memory", "limit_memory"]
+__all__ = [
+    "available_memory",
+    "check_room_for_libraries",
+    "group_memory",
+    "limit_memory",
+    "n_threads",
+]
 
 LIBRARIES = 0.26e9
 """Address space in bytes that the libraries of a method and the smallest fit take."""
 
-PER_CORE = 20e6
-"""Address space in bytes that they take in addition for the thread of each core."""
+PER_THREAD = 20e6
+"""Address space in bytes that they take in addition for each thread."""
 
 GROUPS = Path("/sys/fs/cgroup")
 """Where Linux shows control groups."""
@@ -69,13 +75,19 @@ def check_room_for_libraries() -> None:
         return
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_ARENA_MAX, 1)
-    needed = LIBRARIES + PER_CORE * (os.cpu_count() or 1)
+    needed = LIBRARIES + PER_THREAD * n_threads()
     left = limit_memory()
     if left < needed:
         raise FitError(
             f"The memory of this process is limited (ulimit -v), and {max(left, 0.0) / 1e9:.2f} GB "
             f"are left. The smallest fit needs {needed / 1e9:.2f} GB: raise the limit."
         )
+
+
+def n_threads() -> int:
+    """Return the number of threads of torch, as far as it can be known without loading it."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else os.cpu_count() or 1
 
 
 def group_memory(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> float:

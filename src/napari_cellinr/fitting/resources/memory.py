@@ -25,8 +25,7 @@ _WORDS = (
 
 def is_shortage(error: BaseException) -> bool:
     """Return whether an error means that memory is exhausted, on any device."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(word in str(error).lower() for word in _WORDS)
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _WORDS)
 
 
 def free() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import TYPE_CHECKING
 
+from napari_cellinr.fitting.resources.available import n_threads
 from napari_cellinr.fitting.tiles import cut, halved
 from napari_cellinr.methods.cellinr.field.boxes import learned_voxels
 from napari_cellinr.methods.method import Cost
@@ -112,7 +112,7 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
     n_voxels = math.prod(image.shape)
     frame = n_voxels / n_frames
     memory = _line(DENOISING_BYTES, frame) + IMAGE_BYTES * n_voxels
-    memory += THREAD_BYTES * (_threads() - 1)
+    memory += THREAD_BYTES * (n_threads() - 1)
     if config.is_published:
         return Cost(n_frames * config.cpu_seconds(), memory)
     if config.has_field:
@@ -132,12 +132,6 @@ def _with_network(shape: Sequence[int], config: CellINRConfig) -> tuple[float, f
     if config.rounds > 1:
         seconds += config.rounds * TURNED_SECONDS * (frame + learned)
     return SECONDS[0] + each * frame + seconds, LEARNING_BYTES * learned
-
-
-def _threads() -> int:
-    """Return the number of threads of torch, as far as it can be known without loading it."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) else os.cpu_count() or 1
 
 
 def _line(numbers: tuple[float, float], size: float) -> float:

@@ -377,7 +377,7 @@ def _may_rest(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:
         return False
     if problem.misfit() > AT_THE_FLOOR or outcome.held_out > UNSEEN:
         return True
-    return problem.largest_motion() < LARGE
+    return problem.model.largest_motion(problem.times) < LARGE
 
 
 def _is_better(moving: NSTMProblem, static: NSTMProblem) -> bool:

@@ -208,6 +208,22 @@ class SpaceTimeModel(nn.Module):
         displacement: torch.Tensor = moved * self.displacement.view(1, -1, *[1] * len(count))
         return displacement
 
+    def largest_motion(self, times: torch.Tensor) -> float:
+        """Return the largest displacement in voxels of the scene, of the layer that moves most.
+
+        The median over positions, since motion is arbitrary where there is nothing to see.
+
+        Parameters
+        ----------
+        times
+            As for `motion`.
+        """
+        with torch.no_grad():
+            displacement = self.motion(times, ALL_LEVELS)
+        spans = displacement.amax(0) - displacement.amin(0)
+        spans = spans.reshape(self.shape.layers, -1, *spans.shape[1:])
+        return float(spans.norm(dim=1).flatten(1).median(1).values.max())
+
     def _lattice(self, times: torch.Tensor, count: tuple[int, ...]) -> Lattice:
         """Return the lattice on which the motion is decoded; the same times get the same one."""
         kept = self._kept

@@ -281,17 +281,6 @@ class NSTMProblem(Problem):
         self._rendered = (self.halves, images)
         return images
 
-    def largest_motion(self) -> float:
-        """Return the largest displacement in voxels of the scene, of the layer that moves most.
-
-        The median over positions, since motion is arbitrary where there is nothing to see.
-        """
-        with torch.no_grad():
-            displacement = self.model.motion(self.times, ALL_LEVELS)
-        spans = displacement.amax(0) - displacement.amin(0)
-        spans = spans.reshape(self.plan.shape.layers, -1, *spans.shape[1:])
-        return float(spans.norm(dim=1).flatten(1).median(1).values.max())
-
     def transmitted(self) -> float:
         """Return the contrast (slopes) of a frame relative to the last channel of the scene."""
         with torch.no_grad():
