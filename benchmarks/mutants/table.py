@@ -140,8 +140,8 @@ SPATIME = (
     ),
     *_of(
         "methods/spatime/test_spatime_rules.py",
-        ("methods/spatime/channel.py", "self._pair(number - 1, number + 1)",
-         "self._pair(number, number + 1)"),
+        ("methods/spatime/channel.py", "series.pair(number - 1, number + 1)",
+         "series.pair(number, number + 1)"),
         ("methods/spatime/between/trust.py", "np.min(sides, 0)", "np.max(sides, 0)"),
         ("methods/spatime/between/trust.py", "1 - np.max(beside, 0)", "np.max(beside, 0)"),
         ("methods/spatime/between/motion.py", "2 * (terms[1:] ** 2).mean()",

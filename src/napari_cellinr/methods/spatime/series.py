@@ -122,7 +122,13 @@ class Series:
         )  # fmt: skip
 
     def pair(self, first: int, last: int) -> Series:
-        """Return two frames, by their numbers, as a series in the grey levels of the whole one."""
+        """Return two frames as a series that is scaled as the whole one.
+
+        Parameters
+        ----------
+        first, last
+            Their numbers.
+        """
         pair = Series(self.frames[[first, last]], self.axes, self.aspect, device=self.device)
         pair.low, pair.span = self.low, self.span
         return pair
