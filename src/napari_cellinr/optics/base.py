@@ -38,6 +38,8 @@ class ForwardModel(nn.Module, ABC):
         because the model is periodic there and the specimen is not.
     nonnegative
         Whether values of the scene below 0 are penalised: few and small ones are left.
+    patterned
+        Whether frames show the scene under different patterns of light.
     samples
         Instants that stand for one exposure; see `shot_times`.
 
@@ -63,6 +65,7 @@ class ForwardModel(nn.Module, ABC):
     zoom: tuple[float, ...]
     loss_margin: tuple[int, ...]
     nonnegative: bool = True
+    patterned: bool = False
     samples: int = 1
 
     @property

@@ -50,6 +50,7 @@ class SIMModel(ForwardModel):
         Planes that the scene has more above and below.
     """
 
+    patterned = True
     times: torch.Tensor
     carriers: torch.Tensor
     phases: torch.Tensor

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_cellinr.fields.warp import bending, folding
-from napari_cellinr.optics.sim import SIMModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +85,7 @@ def objective_for(
         Whether the specimen may move.
     """
     if model.nonnegative:
-        patterned = isinstance(model, SIMModel)
-        return Objective(roughness=200.0) if patterned and moving else Objective()
+        return Objective(roughness=200.0) if model.patterned and moving else Objective()
     contrast = math.sqrt(max((float(frames.cpu().double().std()) / noise) ** 2 - 1, 0.0))
     if contrast >= LOW:
         return Objective(roughness=200.0)

@@ -66,9 +66,8 @@ def contradiction(halves: Sequence[NSTMProblem]) -> NDArray[np.float32] | None:
     part = 2 * (1 - first.part_seen)  # of the pixels that one of the fits has not seen
     chance = 1 + (CHANCE - 1) / math.sqrt(part)
     shift = displacements(squares, counted, frames, sigmas, chance)
-    moved = max(half.model.largest_motion(half.times) for half in halves) / min(
-        first.optics.zoom[-2:]
-    )
+    motion = max(half.model.largest_motion(half.times) for half in halves)
+    moved = motion / min(first.optics.zoom[-2:])
     clear_edges(shift, 2 * AROUND + moved)
     far = float(max(first.plan.shape.displacement))
     return np.minimum(shift, far)[..., ::STEP, ::STEP].astype(np.float32)
