@@ -133,7 +133,7 @@ def test_types_are_shown(command):
 
 def test_defaults_are_in_words():
     text = " ".join(parsers()["denoise"].format_all().split())
-    assert "(default: 100; best: 120; preview: 30; paper: 50000)" in text
+    assert "(default: 100; best: 200; preview: 30; paper: 50000)" in text
     assert "time limit for the whole job, from reading to writing (default: no limit)" in text
     assert "(default: estimate it from the image)" in text
     reconstruct = " ".join(parsers()["reconstruct"].format_all().split())
