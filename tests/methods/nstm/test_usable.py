@@ -86,6 +86,16 @@ def test_a_black_frame_of_phase_contrast_is_left_out():
     assert not bad[good].any()
 
 
+def test_a_plane_that_was_stored_twice_is_left_out():
+    stacks = movie(12).reshape(3, 4, 32, 32)
+    assert not unusable_pixels(stacks, {}).any()
+    stacks[1, 2] = stacks[1, 1]
+    bad = unusable_pixels(stacks, {})
+    assert bad[1, 2].all()
+    assert bad.sum() == bad[1, 2].size
+    assert "planes that are the one before" in unusable_warnings(bad, {})[0]
+
+
 def test_a_single_frame_with_data_is_refused():
     frames = movie()
     frames[1:] = 0

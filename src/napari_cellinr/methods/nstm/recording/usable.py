@@ -119,6 +119,8 @@ def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> 
         for mask in (empty_part(frame), impossible_voxels(frame), lost_lines(frame)):
             if mask is not None:
                 pixels |= mask
+        if frame.ndim > 2:
+            pixels[repeats(frame)] = True
     good = np.delete(frames, list(without), axis=0)
     if (hot := hot_clusters(good.reshape(-1, *frames.shape[-2:]))) is not None:
         bad |= hot
@@ -144,8 +146,9 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     some = (parts > 0) & (parts < 1)
     if some.any():
         texts.append(
-            f"{int(some.sum())} of {len(bad)} frames have pixels without data or with impossible "
-            f"values ({100 * float(parts[some].mean()):.2g} % of them); these were left out."
+            f"{int(some.sum())} of {len(bad)} frames have pixels without data, with impossible "
+            "values, or in planes that are the one before them to the bit "
+            f"({100 * float(parts[some].mean()):.2g} % of them); these were left out."
         )
     return texts
 
