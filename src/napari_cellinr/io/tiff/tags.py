@@ -84,7 +84,7 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
     """
     if series.kind == "ome":
         return _from_ome(file, series)
-    if file.is_ome and series.kind in PLAIN and (found := _from_ome(file, series)) != Facts():
+    if series.kind in PLAIN and file.is_ome and (found := _from_ome(file, series)) != Facts():
         return replace(found, times=())
     if series.kind == "imagej":
         return _from_imagej(file.imagej_metadata or {}, series)
