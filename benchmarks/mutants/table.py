@@ -228,7 +228,7 @@ OPTICS = (
         ("optics/dpc.py", "if finest > 0.5 / pixel_size", "if finest > 1.0 / pixel_size"),
         ("optics/dpc.py", "fft2(sources * pupil).conj()", "fft2(sources * pupil)"),
         ("optics/dpc.py", "-1j * odd[..., :half]", "1j * odd[..., :half]"),
-        ("optics/dpc.py", "contrast / contrast.mean(dim=(-2, -1), keepdim=True) - 1",
+        ("optics/dpc.py", "contrast / level.clamp(min=1e-9) - 1",
          "contrast - 1"),
     ),
     *_of(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, rotate
 
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.camera.defects import (
@@ -35,6 +35,23 @@ def test_a_border_of_zeros_has_no_data(shape):
     empty[..., :5] = True
     frame[empty] = 0
     assert np.array_equal(empty_part(frame), empty)
+
+
+@pytest.mark.parametrize("subtracted", [0, 50])
+@pytest.mark.parametrize("angle", [1, 10, 30, 45])
+def test_the_slanted_border_of_a_turned_image_has_no_data(angle, subtracted):
+    """It ends in tips that are not three voxels wide, and 0 need not be the lowest value."""
+    turned = {"axes": (1, 2), "reshape": False, "order": 0}
+    frame = rotate(recorded() + 0.5 - subtracted, angle, **turned)
+    empty = rotate(np.ones(frame.shape), angle, **turned) == 0
+    assert np.array_equal(empty_part(frame), empty)
+
+
+@pytest.mark.parametrize("photons", [0.01, 0.03, 0.1])
+def test_single_photons_are_no_image_with_a_border(photons):
+    light = np.full((64, 64), photons) * (np.arange(64) > 20)
+    for seed in range(20):
+        assert empty_part(np.random.default_rng(seed).poisson(light)) is None
 
 
 @pytest.mark.parametrize("border", [0, 8])

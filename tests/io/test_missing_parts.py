@@ -135,6 +135,19 @@ def test_series_without_names(tmp_path):
     assert read(path).name == "two 0"
 
 
+def test_one_of_two_series_without_a_description(tmp_path):
+    """The file was called damaged."""
+    path = tmp_path / "two.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(np.full((5, 16, 16), 7, "u2"), metadata={"Name": "first"})
+        file.write(np.full((24, 24), 8, "u1"), metadata=None)
+    images = read_all(path)
+    assert [(i.name, i.shape, int(i.array().min())) for i in images] == [
+        ("two 0", (5, 16, 16), 7),
+        ("two 1", (24, 24), 8),
+    ]
+
+
 def test_series_of_the_same_name(tmp_path):
     path = tmp_path / "plate.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:

@@ -156,6 +156,28 @@ def test_units_of_a_zarr_without_steps(tmp_path, changes, version):
     assert image.units == ("pixel",) * 3
 
 
+def test_a_zarr_with_one_transformation_that_is_no_list(tmp_path):
+    """It could not be opened at all, as with none (null)."""
+    alone = {"coordinateTransformations": {"type": "scale", "scale": [0.5, 0.1, 0.1]}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(ome_zarr(tmp_path, alone)).scale == (0.5, 0.1, 0.1)
+    none = {"coordinateTransformations": None}
+    image = read_with(ome_zarr(tmp_path, none), "states units, but no steps")
+    assert image.units == ("pixel",) * 3
+
+
+def test_channels_of_a_zarr_have_no_distance(tmp_path):
+    path = ome_zarr(tmp_path, scaled(0, 0.1, 0.1))
+    group = zarr.open_group(path, mode="r+")
+    images = group.attrs["multiscales"]
+    images[0]["axes"][0] = {"name": "c", "type": "channel"}
+    group.attrs["multiscales"] = images
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(path).scale == (1.0, 0.1, 0.1)
+
+
 @pytest.mark.parametrize("change", [{"scale": [0.5, 0.1]}, {"path": "elsewhere"}, {"scale": None}])
 def test_a_scale_of_a_zarr_that_does_not_fit(tmp_path, change):
     changes = {"coordinateTransformations": [{"type": "scale", **change}]}

@@ -1,5 +1,6 @@
 """A macro never writes its inputs, and nowhere else than it was told to."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,20 @@ def test_outside_of_the_folder_only_if_told(image, tmp_path):
     (written,) = finish(iter_replay(macro(image, tmp_path / "c.tif"), output="out"))
     assert written.resolve() == image.parent / "out" / "c.tif"
     assert not (tmp_path / "c.tif").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are paths of another system")
+def test_paths_of_windows_on_another_system(image):
+    """A file of the whole name once appeared, such as C:\\out\\b.tif in the current folder."""
+    folder = image.parent / "out"
+    folder.mkdir()
+    finish(iter_replay(macro(image, r"out\b.tif")))
+    assert (folder / "b.tif").is_file()
+    with pytest.raises(FileError, match=r"a path of Windows, .*--folder"):
+        finish(iter_replay(macro(image, r"C:\out\c.tif")))
+    finish(iter_replay(macro(image, r"C:\out\c.tif"), output=folder))
+    assert sorted(p.name for p in folder.iterdir()) == ["b.tif", "c.tif"]
+    assert sorted(p.name for p in image.parent.iterdir()) == ["a.tif", "out"]
 
 
 def test_existing_files_only_if_told(image):

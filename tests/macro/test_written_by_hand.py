@@ -11,7 +11,15 @@ from napari_cellinr import Image, read, write
 from napari_cellinr.cli import main
 from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
-from napari_cellinr.macro import Macro, Source, Step, iter_replay, parse_script, script
+from napari_cellinr.macro import (
+    Macro,
+    Source,
+    Step,
+    iter_replay,
+    load_macro,
+    parse_script,
+    script,
+)
 from napari_cellinr.methods import METHODS
 
 
@@ -54,6 +62,27 @@ def test_the_lines_of_the_guide(tmp_path):
     plane(5)
     assert replayed(GUIDE) == [Path("clean.tif")]
     assert read("clean.tif").array()[0, 0] == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xef\xbb\xbf" + GUIDE.encode(),
+        GUIDE.replace("\n", "\r\n").encode(),
+        GUIDE.replace("\n", "\n    ").encode(),
+        GUIDE.strip().replace("\n", "; ").encode(),
+        GUIDE.replace('", background', '",  # a layer\n\n    background').encode(),
+    ],
+    ids=["mark of UTF-8", "ends of lines of Windows", "indented", "semicolons", "continued"],
+)
+def test_ways_to_store_the_same_lines(text):
+    Path("macro.py").write_bytes(text)
+    assert load_macro("macro.py") == parse_script(GUIDE)
+
+
+def test_backslashes_that_begin_an_escape():
+    with pytest.raises(FileError, match=r"Write \\\\ or / instead of"):
+        parse_script('cellinr.open("C:\\Users\\embryo.tif")')
 
 
 def test_the_same_lines_on_another_file_and_in_a_batch(tmp_path):

@@ -103,6 +103,20 @@ def test_uneven_light_is_divided_out():
     assert float((contrast - pattern)[12:-12, 12:-12].abs().max()) < 0.01
 
 
+def test_pixels_without_data_do_not_count():
+    """A black part once made the rest bright, and a black frame gave NaN everywhere."""
+    light = 100 + 20 * torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
+    missing = torch.zeros(light.shape, dtype=torch.bool)
+    missing[1, 20:], missing[2] = True, True
+    dark, bright = (torch.where(missing, value, light) for value in (0.0, 65535.0))
+    contrast = normalise(dark, 0.5, missing)
+    assert torch.equal(contrast, normalise(bright, 0.5, missing))
+    assert torch.equal(contrast[0], normalise(light, 0.5)[0])
+    assert bool((contrast[missing] == -1).all())
+    assert abs(float(contrast[1, :20].mean())) < 1e-6
+    assert float((contrast[1] - normalise(light, 0.5)[1])[:6].abs().max()) < 0.02
+
+
 def test_the_limit_of_the_pixel_size_is_that_of_nyquist():
     check_sampling(0.2625, 0.525, 0.5, 0.5)  # two pixels per finest period of 0.525 µm
     with pytest.raises(ConfigError, match=r"at most 0\.2625"):

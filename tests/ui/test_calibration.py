@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from qtpy.QtCore import Qt
 
+from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import script
 from napari_cellinr.ui.docks.denoise import DenoiseDock
 
@@ -126,3 +127,10 @@ def test_positions_of_one_file_are_no_channels(viewer, stack, tmp_path):
     first, second = viewer.layers
     dock._console.calibrate(second, Z=0.5, Y=0.1, X=0.1)
     assert tuple(first.scale) == (1, 1, 1)
+
+
+def test_a_step_with_a_unit_is_refused_with_the_right_form(channels):
+    dock, layer, _ = channels
+    with pytest.raises(AxesError, match=r"Z='500 nm' was given; .* write Z=0\.5 for 0\.5 µm"):
+        dock.dispatcher.calibrate(layer, {"Z": "500 nm"}, "")
+    assert layer.scale[0] == 0.5

@@ -6,7 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from napari_cellinr.acquisition.grey_levels import without_data
 from napari_cellinr.acquisition.measurement import (
     Measurement,
     exact,
@@ -26,8 +28,6 @@ from napari_cellinr.optics.dpc import (
 )
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_cellinr.config.optics.dpc import DPC
     from napari_cellinr.image import Image
 
@@ -76,7 +76,8 @@ def dpc(image: Image, optics: DPC) -> Measurement:
                 "grey levels below 0 were given to dpc with normalise on; subtract less, or "
                 "switch normalise off if the frames are contrast already."
             )
-        frames = normalise(frames, optics.background_window)
+        missing = torch.from_numpy(without_data(values))
+        frames = normalise(frames, optics.background_window, missing)
     model = DPCModel(values.shape, times, *functions)
     contrast = frames.numpy().astype(np.float32)
     return Measurement(model, contrast, 1.0, voxel, timed)

@@ -1,4 +1,4 @@
-"""Grey levels of raw frames as parts of their brightest."""
+"""Grey levels of raw frames as parts of their brightest, and pixels that have none."""
 
 from __future__ import annotations
 
@@ -12,13 +12,33 @@ from napari_cellinr.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["to_unit"]
+__all__ = ["to_unit", "without_data"]
 
 _BRIGHT = 99.9
 """Percentile of the grey levels that becomes 1, so that a few hot pixels do not matter."""
 
 _FACTOR, _NEAR = 2.0, 3
 """How many times brighter than those before it, and those after it, one frame is not counted."""
+
+
+def without_data(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which pixels belong to blank frames, to parts without data, and to lost lines.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (…, Y, X).
+    """
+    missing = np.zeros(values.shape, bool)
+    planes, masks = (array.reshape(-1, *values.shape[-2:]) for array in (values, missing))
+    for plane, mask in zip(planes, masks, strict=True):
+        if plane.min() == plane.max():
+            mask[...] = True
+            continue
+        for found in (lost_lines(plane), empty_part(plane)):
+            if found is not None:
+                mask |= found
+    return missing
 
 
 def _recorded(values: NDArray[Any]) -> NDArray[Any]:
@@ -31,16 +51,8 @@ def _recorded(values: NDArray[Any]) -> NDArray[Any]:
     values
         Grey levels, axes (…, Y, X).
     """
-    missing = np.zeros(values.shape, bool)
+    missing = without_data(values)
     missing[_far_brighter(values)] = True
-    planes, masks = (array.reshape(-1, *values.shape[-2:]) for array in (values, missing))
-    for plane, mask in zip(planes, masks, strict=True):
-        if plane.min() == plane.max():
-            mask[...] = True
-            continue
-        for found in (lost_lines(plane), empty_part(plane)):
-            if found is not None:
-                mask |= found
     return values[~missing] if missing.any() and not missing.all() else values
 
 

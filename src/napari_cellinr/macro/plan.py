@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import FileError
@@ -102,7 +103,20 @@ def place_of_output(path: Path, output: Path | None) -> Path:
         The file, as the macro names it.
     output
         Folder for all files, which keep their names; None to write where the macro says.
+
+    Raises
+    ------
+    FileError
+        If the path is one of Windows with a drive, which this system does not have.
     """
+    if os.name != "nt" and "\\" in str(path):  # or a file of this whole name would be written
+        of_windows = PureWindowsPath(path)
+        if output is None and of_windows.anchor:
+            raise FileError(
+                f"the macro would write {path}, a path of Windows, on another system. Choose the "
+                "folder with --folder, where its files get the names that the macro gives them."
+            )
+        path = Path(of_windows.as_posix())
     return place_of(path) if output is None else output / path.name
 
 

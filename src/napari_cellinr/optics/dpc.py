@@ -231,7 +231,9 @@ def check_sampling(pixel_size: float, wavelength: float, na: float, lit: float) 
         )
 
 
-def normalise(frames: torch.Tensor, window: float) -> torch.Tensor:
+def normalise(
+    frames: torch.Tensor, window: float, missing: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return the contrast of raw frames (shots, Y, X): uneven light divided out, mean 0.
 
     Parameters
@@ -240,12 +242,20 @@ def normalise(frames: torch.Tensor, window: float) -> torch.Tensor:
         Grey levels, without the offset of the camera.
     window
         Width of the local mean as a part of the frame; larger keeps coarser structures.
+    missing
+        Which pixels have no data; shape of the frames. They do not count, and become -1, the
+        contrast of no light.
     """
-    result = frames
+    there = torch.ones_like(frames) if missing is None else (~missing).to(frames.dtype)
+    light, share = frames * there, there
     for axis in (-2, -1):
-        result = _box_mean(result, axis, max(1, round(window * frames.shape[axis])))
-    contrast = frames / result.clamp(min=1e-9)
-    return contrast / contrast.mean(dim=(-2, -1), keepdim=True) - 1
+        width = max(1, round(window * frames.shape[axis]))
+        light, share = _box_mean(light, axis, width), _box_mean(share, axis, width)
+    mean = light / share.clamp(min=1e-9)
+    contrast = frames * there / mean.clamp(min=1e-9)
+    count = there.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
+    level = contrast.sum(dim=(-2, -1), keepdim=True) / count
+    return contrast / level.clamp(min=1e-9) - 1
 
 
 def _box_mean(values: torch.Tensor, axis: int, width: int) -> torch.Tensor:

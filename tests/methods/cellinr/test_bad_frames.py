@@ -195,6 +195,17 @@ def test_a_frame_of_another_offset_spoils_the_noise_of_no_other(offset):
     assert not any("far from" in text for text in without.warnings)
 
 
+@pytest.mark.parametrize("n_good", [1, 2])
+def test_a_few_frames_among_many_blank_ones_are_denoised(n_good):
+    """A recording that was stopped early: the blank rest once counted as the usual grey levels."""
+    truth, raw = movie(8)
+    raw[n_good:], good = 0, slice(0, n_good)
+    fit, without = (denoise(Image(v, axes="TYX"), **SETTINGS) for v in (raw, raw[good]))
+    assert not any("far from" in text for text in fit.warnings)
+    wrong, usual = (error(f.images[0].array()[good], truth[good]) for f in (fit, without))
+    assert wrong < 1.05 * usual < 0.7 * error(raw[good], truth[good])
+
+
 def test_bleaching_and_growing_brightness_are_no_faults():
     from napari_cellinr.methods.cellinr.initial.noise import far_frame_warnings
 

@@ -10,13 +10,16 @@ from napari_cellinr.errors import DataError
 
 torch = pytest.importorskip("torch")
 
+from napari_cellinr.acquisition import prepare  # noqa: E402
 from napari_cellinr.methods.nstm.plan import fading  # noqa: E402
 from napari_cellinr.methods.nstm.recording.usable import (  # noqa: E402
+    check_enough,
     gap_warnings,
     left_out,
     unusable_pixels,
     unusable_warnings,
 )
+from napari_cellinr.simulate.recordings import moving  # noqa: E402
 
 
 def movie(n_frames=6, shape=(32, 32)):
@@ -49,6 +52,57 @@ def test_frames_of_each_pattern_are_compared_with_each_other():
     frames[5] = np.random.default_rng(1).poisson(3, frames[5].shape)
     assert left_out(frames, 2) == {5: "dark"}
     assert left_out(frames, 0) == {}
+
+
+def test_copies_are_found_among_few_sets_of_patterns():
+    """A camera that hangs repeats a frame for the next pattern, or for the same of the next set."""
+    frames = np.stack([*movie(4), *movie(12)[4:]]) + 0.0
+    frames[:, 0, 0] = np.arange(12)  # no two are the same
+    assert left_out(frames, 4) == {}
+    frames[5] = frames[4]
+    assert left_out(frames, 4) == {5: "repeated"}
+    frames[10] = frames[6]
+    assert left_out(frames, 4) == {5: "repeated", 10: "repeated"}
+    assert left_out(frames, 0) == {5: "repeated"}
+    doubled = frames[:6].repeat(2, axis=0)
+    assert left_out(doubled, 4) == {}
+
+
+def test_a_black_frame_of_phase_contrast_is_left_out():
+    """Its contrast was 0 / 0, and the fit ended with the advice to lower the learning rate."""
+    worm = moving("worm")
+    values = worm.raw.array().copy()
+    values[5], values[8, 60:] = 0, 0
+    usual, found = (prepare(worm.raw.like(v), worm.optics) for v in (worm.raw.array(), values))
+    good = [0, 1, 2, 3, 4, 6, 7, 9, 10, 11]
+    assert np.isfinite(found.frames).all()
+    assert np.array_equal(found.frames[good], usual.frames[good])
+    without = left_out(found.frames, 4)
+    assert list(without) == [5]
+    bad = unusable_pixels(found.frames, without)
+    assert bad[5].all()
+    assert bad[8, 60:].all()
+    assert not bad[8, :60].any()
+    assert not bad[good].any()
+
+
+def test_a_plane_that_was_stored_twice_is_left_out():
+    stacks = movie(12).reshape(3, 4, 32, 32)
+    assert not unusable_pixels(stacks, {}).any()
+    stacks[1, 2] = stacks[1, 1]
+    bad = unusable_pixels(stacks, {})
+    assert bad[1, 2].all()
+    assert bad.sum() == bad[1, 2].size
+    assert "planes that are the one before" in unusable_warnings(bad, {})[0]
+
+
+def test_a_single_frame_with_data_is_refused():
+    frames = movie()
+    frames[1:] = 0
+    with pytest.raises(DataError, match="all frames but frame 1 of 6 have no data"):
+        reconstruct(Image(frames, "TYX"), "time-lapse", preset="preview")
+    check_enough({0: "blank"}, 3)
+    check_enough({}, 1)
 
 
 @pytest.mark.parametrize("kind", ["frame", "column"])

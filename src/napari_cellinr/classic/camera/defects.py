@@ -33,6 +33,7 @@ __all__ = [
 
 _FEWEST = 1e-3  # smallest fraction of a frame without data
 _AS_DARK = 0.05  # largest fraction of the voxels beside it that may have its value
+_SOLID = 0.5  # smallest part of what is beside it in squares of 3 x 3 voxels
 _SHORTEST = 16  # voxels of a row, column or plane of one value that cannot be chance
 _SAME = 0.1  # largest fraction of the voxels beside it that may have its value
 _FLANK = 0.25  # height of the lines beside a saturated object, in its own, above the median
@@ -58,7 +59,7 @@ def blank_frames(frames: Sequence[NDArray[Any]]) -> list[int]:
 def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     """Return where a frame has no data, as beside a registered image; None if it has everywhere.
 
-    Such a part has the lowest value of the frame, fills squares of 3 × 3 voxels, and ends at
+    Such a part has the lowest value of the frame, or 0, fills squares of 3 × 3 voxels, and ends at
     once: next to it hardly any voxel has that value. Dark parts of a recording end gradually.
     Whole planes of a volume count if the planes next to them have hardly any such voxel. So do
     planes, and three or more rows or columns side by side, of any other value, such as that of
@@ -72,10 +73,12 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     if frame.min() == frame.max():
         return None
     empty = _one_value_lines(frame)[1]
-    same = frame == frame.min()
-    if same.mean() >= _FEWEST:
-        part = _empty_inside(same)
-        empty |= part | _empty_planes(same, part)
+    lowest = frame.min()
+    for value in {lowest, lowest * 0}:  # 0 where a background was subtracted, then registered
+        same = frame == value
+        if same.mean() >= _FEWEST:
+            part = _empty_inside(same)
+            empty |= part | _empty_planes(same, part)
     return np.asarray(empty) if empty.any() and not empty.all() else None
 
 
@@ -175,13 +178,30 @@ def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     none = np.zeros_like(same)
     in_part = same & ~same.all(axis=(-2, -1), keepdims=True)
     flat = [1] * (same.ndim - 2)
-    solid = binary_opening(in_part, np.ones((*flat, 3, 3)))
+    solid = _squares(in_part)
     if solid.mean() < _FEWEST:
         return none
     beside = binary_dilation(solid, np.ones((*flat, 7, 7))) & ~solid
     if not beside.any() or same[beside].mean() > _AS_DARK:
         return none
-    return np.asarray(solid)
+    # single photons in the dark are no image with a border
+    return solid if _squares(beside).mean() > _SOLID * beside.mean() else none
+
+
+def _squares(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the marked voxels in squares of 3 × 3 of them, as if they went on beyond the edges.
+
+    A slanted border ends at an edge in a tip that is not three voxels wide.
+
+    Parameters
+    ----------
+    marked
+        Axes ZYX or YX.
+    """
+    flat = marked.ndim - 2
+    beyond = np.pad(marked, (*[(0, 0)] * flat, (2, 2), (2, 2)), mode="edge")
+    opened = binary_opening(beyond, np.ones((*[1] * flat, 3, 3)))
+    return np.asarray(opened[..., 2:-2, 2:-2] & marked)
 
 
 def _empty_planes(same: NDArray[np.bool_], part: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -129,6 +129,8 @@ def _check_pixels(pixels: ElementTree.Element, n_directories: int) -> None:
     parts = [part for part in pixels if part.tag.endswith("TiffData")]
     possible = max(1000, 100 * n_directories, 10 * len(parts))
     numbers = [int(part.get(key, "1")) for part in parts for key in ("NumPlanes", "PlaneCount")]
+    if any(int(part.get("IFD", "0")) < 0 for part in parts):
+        raise ValueError("its OME description names a page with a number below 0")
     if min(sizes) < 1 or math.prod(sizes[2:]) > possible or max(numbers, default=1) > possible:
         raise ValueError(
             f"its OME description announces sizes {sizes} along X, Y, Z, C, T, and it has "

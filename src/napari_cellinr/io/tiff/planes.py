@@ -12,7 +12,8 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
-from napari_cellinr.io.tiff.renamed import without_other_files
+from napari_cellinr.io.tiff.renamed import identified, without_other_files
+from napari_cellinr.io.tiff.unassigned import as_pages, fitted, not_assigned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +44,15 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     file = opened.file
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
     changed = _corrected_counts(opened) if plain else ()
+    meant, known, doubts = identified(opened)
     series = list(file.series)
     if plain and series:
         found, texts = _of_imagej(opened, series)
         return found, (*changed, *texts)
-    series, others = without_other_files(opened, series)
+    if file.is_ome and (not known or not_assigned(series)):
+        return as_pages(opened, series, known=known)
+    series, others = without_other_files(opened, series, meant)
+    others = (*doubts, *others)
     n_read = sum(len(one.pages) for one in series)
     if file.is_ome and n_read < opened.n_directories and all(len(s.levels) == 1 for s in series):
         n_left = opened.n_directories - n_read
@@ -112,7 +117,7 @@ def _of_imagej(
         return series, ()
     order = str(stated.get("order", "czt")).upper()[::-1]
     axes = order if set(order) == set("TZC") and len(order) == 3 else "TZC"
-    found = _fitted(axes, tuple(sizes[axis] for axis in axes), n_pages)
+    found = fitted(axes, tuple(sizes[axis] for axis in axes), n_pages)
     n_used = math.prod(found.values())
     shape = (*found.values(), *first.shape)
     letters = "".join(found) + first.axes
@@ -137,31 +142,6 @@ _KEYS = {"T": "frames", "Z": "slices", "C": "channels"}
 def _count(stated: Mapping[str, Any], key: str) -> int:
     number = stated.get(key, 1)
     return max(1, number) if isinstance(number, int) else 1
-
-
-def _fitted(axes: str, sizes: tuple[int, ...], n_pages: int) -> dict[str, int]:
-    """Return sizes by axis that pages can fill, the fastest axis last.
-
-    The slowest axis is shortened or made longer, because a recording that was stopped, or went
-    on, differs in it. What does not fit at all is an axis `I` of unknown meaning.
-
-    Parameters
-    ----------
-    axes
-        The axes, the slowest first.
-    sizes
-        Their announced sizes.
-    n_pages
-        Number of planes.
-    """
-    stated = dict(zip(axes, sizes, strict=True))
-    long = [axis for axis in axes if stated[axis] > 1]
-    slowest = long[0] if len(long) == 1 or math.prod(sizes) > n_pages else axes[0]
-    block = math.prod(size for axis, size in stated.items() if axis != slowest)
-    count = n_pages // block
-    if count and (slowest in long or n_pages % block == 0):
-        return {**stated, slowest: count}
-    return {"I": n_pages}
 
 
 @dataclass(frozen=True)

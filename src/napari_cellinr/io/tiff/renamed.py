@@ -8,15 +8,82 @@ from xml.etree import ElementTree
 import tifffile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["named_files", "without_other_files"]
+__all__ = ["identified", "named_files", "without_other_files"]
+
+
+def identified(opened: OpenTiff) -> tuple[dict[str, str], bool, tuple[str, ...]]:
+    """Make the description of a multi-file OME-TIFF say which planes this file holds.
+
+    tifffile knows the planes of this file by its identifier (UUID), and takes any file with the
+    same one, or with none, for this file. Where identifiers do not tell the files apart, names do.
+
+    Parameters
+    ----------
+    opened
+        The file; its description is changed in memory.
+
+    Returns
+    -------
+    meant
+        The identifier that each other file must have, by its name in lower case, if they are to be
+        believed.
+    known
+        Whether the description says which planes this file holds.
+    warnings
+        A sentence about identifiers that are not believed.
+    """
+    file = opened.file
+    try:
+        root = ElementTree.fromstring((file.is_ome and file.ome_metadata) or "<none/>")
+    except ElementTree.ParseError:
+        return {}, True, ()
+    elements = [e for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"]
+    stated = [(e.get("FileName", "").lower(), _plain(e.text or "")) for e in elements]
+    own, name = _plain(root.get("UUID", "")), opened.path.name.lower()
+    if not any(other for other, _ in stated):
+        return {}, True, ()
+    distinct = len({*stated}) == len({u for _, u in stated}) and all(u for _, u in stated)
+    written = next((other for other, uuid in stated if uuid == own), "") if own and distinct else ""
+    if written == name:
+        return dict(stated), True, ()
+    believed = bool(written) and not _shared(opened, written, own)
+    mine = written if believed else name
+    root.set("UUID", "this file")
+    for element, (other, _) in zip(elements, stated, strict=True):
+        element.text = "this file" if other == mine else f"file {other}"
+    file.pages.first.description = ElementTree.tostring(root, encoding="unicode")
+    known = any(other == mine for other, _ in stated)
+    doubt = known and not believed and (own or not distinct)
+    return dict(stated) if believed else {}, known, (_DOUBT.format(opened.path),) if doubt else ()
+
+
+_DOUBT = (
+    "the identifiers (UUID) in the OME description of {} do not tell its files apart, or are not "
+    "those that the files have; the planes were found by the names of the files."
+)
+
+
+def _shared(opened: OpenTiff, name: str, uuid: str) -> bool:
+    """Return whether another file, of a name in lower case, has the identifier of this one."""
+    folder = opened.path.parent
+    others = [file for file in folder.iterdir() if file.name.lower() == name and file.is_file()]
+    for other in others:
+        try:
+            with tifffile.TiffFile(other) as file:
+                if _own(file) == uuid:
+                    return True
+        except (OSError, ValueError):  # no TIFF, or damaged
+            continue
+    return False
 
 
 def without_other_files(
-    opened: OpenTiff, series: list[tifffile.TiffPageSeries]
+    opened: OpenTiff, series: list[tifffile.TiffPageSeries], meant: Mapping[str, str]
 ) -> tuple[list[tifffile.TiffPageSeries], tuple[str, ...]]:
     """Return series without the planes of files that are not those that the description means.
 
@@ -29,6 +96,8 @@ def without_other_files(
         The file.
     series
         Its series.
+    meant
+        The identifier of each file by its name in lower case, from `identified`.
 
     Returns
     -------
@@ -38,14 +107,13 @@ def without_other_files(
         A sentence that names these files.
     """
     file = opened.file
-    if not file.is_ome or not any(one.is_multifile for one in series):
+    if not meant or not any(one.is_multifile for one in series):
         return series, ()
-    stated = _stated(file.ome_metadata or "")
     parents = {id(p.parent): p.parent for s in series for p in s.pages if p is not None}
     strange: dict[int, str] = {}
     for number, parent in parents.items():
-        meant, own = stated.get(parent.filename.lower()), _own(parent)
-        if parent is not file and meant and own and own != meant:
+        wanted, own = meant.get(parent.filename.lower()), _own(parent)
+        if parent is not file and wanted and own and own != wanted:
             strange[number] = parent.filename
     if not strange:
         return series, ()
@@ -97,16 +165,6 @@ def _without(series: tifffile.TiffPageSeries, strange: dict[int, str]) -> tifffi
         multifile=True,
         truncated=False,
     )
-
-
-def _stated(text: str) -> dict[str, str]:
-    """Return the identifier of each file by its name in lower case, as a description states it."""
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return {}
-    found = (e for e in root.iter() if e.tag.rpartition("}")[2] == "UUID" and e.text)
-    return {e.get("FileName", "").lower(): _plain(e.text or "") for e in found}
 
 
 def _own(file: tifffile.TiffFile) -> str:

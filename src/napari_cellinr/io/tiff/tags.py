@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -23,6 +23,7 @@ from napari_cellinr.io.metadata.units import (
     print_step,
 )
 from napari_cellinr.io.tiff.times import frame_times, ome_times
+from napari_cellinr.io.tiff.unassigned import PLAIN
 from napari_cellinr.io.tiff.vendors import vendor_facts
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
     """
     if series.kind == "ome":
         return _from_ome(file, series)
+    if series.kind in PLAIN and file.is_ome and (found := _from_ome(file, series)) != Facts():
+        return replace(found, times=())
     if series.kind == "imagej":
         return _from_imagej(file.imagej_metadata or {}, series)
     if series.kind == "mmstack":
@@ -288,6 +291,8 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
     except ElementTree.ParseError:
         return None
     images = [element for element in root if _tag(element) == "Image"]
+    if len(images) == 1 and series.kind in PLAIN:
+        return images[0]
     if len(images) == len(file.series):
         exact = [e for e, one in zip(images, file.series, strict=True) if one is series]
         if exact:

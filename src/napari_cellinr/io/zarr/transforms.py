@@ -135,7 +135,8 @@ def _usable(
             )
             continue
         steps[place], names[place] = 1.0, UNCALIBRATED
-        texts.append(f"{path} states a step of {step:g} along {axis}; it is read as unknown.")
+        if axis != "C":  # channels have no distance
+            texts.append(f"{path} states a step of {step:g} along {axis}; it is read as unknown.")
     return tuple(steps), names, tuple(texts)
 
 
@@ -159,7 +160,9 @@ def _changes(scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Mapp
     From version 0.6 on, those of the image lead to other coordinate systems.
     """
     parts = (dataset,) if "coordinateSystems" in scales else (dataset, scales)
-    return [one for part in parts for one in _flat(part.get("coordinateTransformations", ()))]
+    found = [part.get("coordinateTransformations") or () for part in parts]
+    lists = [[one] if isinstance(one, dict) else one for one in found]  # some write one alone
+    return [one for changes in lists for one in _flat(changes)]
 
 
 def _flat(changes: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

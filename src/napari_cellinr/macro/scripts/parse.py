@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.errors import CellINRError, FileError
@@ -35,7 +36,7 @@ def load_macro(path: str | PathLike[str]) -> Macro:
     """
     place = place_of(path)
     try:
-        text = place.read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8-sig")  # editors of Windows write a mark first
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
@@ -66,9 +67,10 @@ def parse_script(text: str, name: str = "macro") -> Macro:
         If the text contains anything else; the message says in which line.
     """
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(dedent(text))
     except SyntaxError as error:
-        raise FileError(f"{name}, line {error.lineno}, is not Python: {error.msg}.") from None
+        hint = " Write \\\\ or / instead of \\ in paths." if "unicodeescape" in error.msg else ""
+        raise FileError(f"{name}, line {error.lineno}, is not Python: {error.msg}.{hint}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise FileError(f"{name} is not Python: {error or 'it is nested too deeply'}.") from None
     steps: list[Step] = []

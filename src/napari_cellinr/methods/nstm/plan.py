@@ -13,7 +13,11 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.fields.pyramid import level_cells
 from napari_cellinr.methods.nstm.model import SpaceTimeShape
 from napari_cellinr.methods.nstm.recording.noise import noise_map
-from napari_cellinr.methods.nstm.recording.usable import left_out, unusable_pixels
+from napari_cellinr.methods.nstm.recording.usable import (
+    check_enough,
+    left_out,
+    unusable_pixels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,6 +236,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
     optics = config.optics
     comparable = not optics.AXES or any("T" in axes for axes in optics.AXES)
     without = left_out(frames, optics.frames_per_set if comparable else 0)
+    check_enough(without, len(frames))
     bad = unusable_pixels(frames, without)
     if (held & ~bad).any():
         held &= ~bad

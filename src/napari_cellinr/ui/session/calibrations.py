@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import ACTIONS, Step
 from napari_cellinr.ui.layers.camera import kept_view
 from napari_cellinr.ui.layers.convert import find
@@ -117,7 +118,7 @@ class Calibrations:
         viewer = controller.viewer
         if axes:
             self.name_axes(layer, axes.upper())
-        given = {axis.upper(): float(step) for axis, step in steps.items()}
+        given = {axis.upper(): _number(axis, step) for axis, step in steps.items()}
         image = controller.image_of(layer)
         image.with_voxel_size("micrometer", **given)
         channels = channels_of(viewer, layer)
@@ -174,3 +175,21 @@ class Calibrations:
                 used = any(source.layer in names for step in fits for source in step.sources)
                 return None if used else change
         return None
+
+
+def _number(axis: str, step: object) -> float:
+    """Return a step as a number.
+
+    Raises
+    ------
+    AxesError
+        If it is none, such as a text with a unit.
+    """
+    try:
+        return float(step)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        unit = "s" if axis.upper() == "T" else "µm"
+        raise AxesError(
+            f"{axis}={step!r} was given; steps are numbers, along T in s and along the others in "
+            f"µm: write {axis}=0.5 for 0.5 {unit}."
+        ) from None

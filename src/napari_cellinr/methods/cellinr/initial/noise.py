@@ -94,7 +94,9 @@ def _far_frames(values: NDArray[Any], n_axes: int) -> list[int]:
         return []
     flat = values.reshape(len(values), -1)
     some = np.asarray(flat[:, :: flat.shape[1] // _SOME + 1], np.float32)
-    shown = np.flatnonzero(np.isfinite(some).mean(1) > _PRESENT)
+    there = np.isfinite(some)
+    varied = some.max(1, initial=-np.inf, where=there) > some.min(1, initial=np.inf, where=there)
+    shown = np.flatnonzero((there.mean(1) > _PRESENT) & varied)  # blank frames say nothing
     if len(shown) < _FEWEST:
         return []
     low, high = np.nanquantile(some[shown], (_TAIL, 1 - _TAIL), axis=1)

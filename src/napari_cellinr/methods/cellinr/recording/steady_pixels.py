@@ -19,6 +19,8 @@ _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 _SD = 1.4826  # standard deviation of normal numbers in units of their median deviation
 _ODD = 12.0  # least distance from the pixels around, in standard deviations of all such distances
 _ABOVE_NOISE = 4.0  # and in those of the noise of one image
+_NEARLY_ALL = 0.85  # smallest part of the images in which they differ
+_LEAST = 0.25  # by at least this part of the usual difference
 _BRIGHT = 3.0  # largest noise of bright places, in the usual noise
 _MOST = 0.01  # largest part of the pixels
 _SECOND = np.array([1, -2, 1]) / 6**0.5
@@ -55,6 +57,7 @@ def steady_pixels(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
     odd = np.abs(away) > np.maximum(_ODD * usual, _ABOVE_NOISE * around)
     if noise <= 0 or not odd.any() or odd.mean() > _MOST:
         return None
+    odd[odd] = _steady(values, np.argwhere(odd), away[odd])
     units = (middle / noise).astype(np.float32)
     for sign in (1, -1):
         side = odd & (sign * away > 0)
@@ -65,6 +68,29 @@ def steady_pixels(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
         if len(places):
             odd[tuple(places[has_halo(sign * units, places)].T)] = False
     return np.where(odd, away, 0).astype(np.float32) if odd.any() else None
+
+
+def _steady(
+    values: NDArray[np.float32], places: NDArray[np.int64], heights: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return which pixels are brighter, or darker, than those around in nearly all images.
+
+    Where a photon is many grey levels, chance makes some pixels bright in half of the images.
+
+    Parameters
+    ----------
+    values
+        Grey levels, axes (image, Y, X).
+    places
+        Row and column of each pixel.
+    heights
+        By how much it usually differs from those around.
+    """
+    beside = np.pad(values, ((0, 0), (1, 1), (1, 1)), mode="reflect")
+    rows, columns = places.T
+    ring = [beside[:, rows + y, columns + x] for y, x in np.argwhere(_RING)]
+    part = (values[:, rows, columns] - np.median(ring, axis=0)) / heights
+    return np.asarray((part > _LEAST).mean(0) >= _NEARLY_ALL)
 
 
 def steady_text(heights: NDArray[np.float32], of_channel: str = "") -> str:

@@ -14,6 +14,8 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.repeats import repeats
+from napari_cellinr.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +25,19 @@ if TYPE_CHECKING:
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.methods.nstm.plan import Plan
 
-__all__ = ["frame_warnings", "gap_warnings", "left_out", "unusable_pixels", "unusable_warnings"]
+__all__ = [
+    "check_enough",
+    "frame_warnings",
+    "gap_warnings",
+    "left_out",
+    "unusable_pixels",
+    "unusable_warnings",
+]
 
 BLANK = "blank (all its pixels have one value)"
+
+_MOST = 0.25
+"""Largest part of the frames that are copies by mistake; if there are more, all are meant so."""
 
 LONG = 2.5
 """Time between two frames relative to the median, above which there is a gap."""
@@ -46,7 +58,47 @@ def left_out(frames: NDArray[np.float32], patterns: int) -> dict[int, str]:
         places = [n for n in range(pattern, len(frames), patterns) if n not in found]
         bad = bad_frames(frames[places])
         found |= {places[place]: what for place, what in bad.items()}
-    return dict(sorted(found.items()))
+    return dict(sorted((_stored_twice(frames, patterns) | found).items()))
+
+
+def _stored_twice(frames: NDArray[np.float32], patterns: int) -> dict[int, str]:
+    """Return the frames that are the one before them, or the last one of their pattern.
+
+    Parameters
+    ----------
+    frames
+        Raw frames, (shots, [Z,] Y, X).
+    patterns
+        Number of frames of one set, of which `bad_frames` compares those of the same pattern only,
+        and only if they are many. 0 if all differ.
+    """
+    if patterns == 1:
+        return {}
+    copies = {
+        number
+        for step in {1, patterns or 1}
+        for first in range(step)
+        for number in np.arange(first, len(frames), step)[repeats(frames[first::step])].tolist()
+    }
+    return dict.fromkeys(copies, "repeated") if len(copies) <= len(frames) * _MOST else {}
+
+
+def check_enough(without: Mapping[int, str], n_frames: int) -> None:
+    """Raise `DataError` if a single frame is left, in which nothing moves.
+
+    Parameters
+    ----------
+    without
+        What `left_out` returned.
+    n_frames
+        Number of frames of the recording.
+    """
+    if n_frames - len(without) < min(2, n_frames):
+        number = next(n for n in range(n_frames) if n not in without)
+        raise DataError(
+            f"all frames but frame {number + 1} of {n_frames} have no data (they are blank, dark "
+            "or repeated); motion needs at least 2 frames that show the specimen. Give more frames."
+        )
 
 
 def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> NDArray[np.bool_]:
@@ -67,6 +119,8 @@ def unusable_pixels(frames: NDArray[np.float32], without: Mapping[int, str]) -> 
         for mask in (empty_part(frame), impossible_voxels(frame), lost_lines(frame)):
             if mask is not None:
                 pixels |= mask
+        if frame.ndim > 2:
+            pixels[repeats(frame)] = True
     good = np.delete(frames, list(without), axis=0)
     if (hot := hot_clusters(good.reshape(-1, *frames.shape[-2:]))) is not None:
         bad |= hot
@@ -92,8 +146,9 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     some = (parts > 0) & (parts < 1)
     if some.any():
         texts.append(
-            f"{int(some.sum())} of {len(bad)} frames have pixels without data or with impossible "
-            f"values ({100 * float(parts[some].mean()):.2g} % of them); these were left out."
+            f"{int(some.sum())} of {len(bad)} frames have pixels without data, with impossible "
+            "values, or in planes that are the one before them to the bit "
+            f"({100 * float(parts[some].mean()):.2g} % of them); these were left out."
         )
     return texts
 
