@@ -41,7 +41,7 @@ def main() -> None:
 
 def picture(raw: Image, scene: Image, arrows: Arrows, time: int) -> np.ndarray:
     """Return one frame: a raw image, and the scene with its arrows; (Y, X, 3) uint8."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6, 2.4), dpi=80)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6, 2.5), dpi=80, layout="constrained")
     raws, scenes = raw.array().squeeze(), scene.array().squeeze()
     left.imshow(raws[time * len(raws) // len(scenes)], cmap="gray")
     left.set_title("one raw frame", fontsize=9)
@@ -62,7 +62,6 @@ def picture(raw: Image, scene: Image, arrows: Arrows, time: int) -> np.ndarray:
     right.set_title(f"phase and motion (arrows × {LONGER:g})", fontsize=9)
     for axes in (left, right):
         axes.set_axis_off()
-    figure.tight_layout(pad=0.3)
     figure.canvas.draw()
     frame = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
     plt.close(figure)

@@ -73,9 +73,10 @@ def test_a_file_of_which_only_the_z_step_is_unknown_is_not_said_to_have_no_voxel
 ):
     units = ("pixel", "micrometer", "micrometer")
     path = write(tmp_path / "flat.tif", Image(sample.raw.array(), "ZYX", (1, 0.2, 0.2), units))
-    status, _, error = run("convert", path, tmp_path / "out.tif")
+    status, out, error = run("convert", path, tmp_path / "out.tif")
     assert status == 0
     assert "no voxel size" not in error
+    assert "voxels of 0.2×0.2 µm along Y, X, of unknown size along Z" in out
 
 
 def test_other_outputs(run, jobs, raw_file, tmp_path):

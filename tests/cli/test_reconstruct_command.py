@@ -109,8 +109,9 @@ def test_motion_counts_from_the_reference_in_its_unit(run, movie_file, tmp_path,
         note = json.loads(file.imagej_metadata["napari_cellinr"])["napari_cellinr"]
     assert note["displacement_unit"] == unit
     rows = list(csv.reader((tmp_path / "t.csv").read_text().splitlines()))
+    time = "time_s" if calibrated else "time_frames"
     assert rows[0] == [
-        "track_id", "t", "z", "y", "x", "time_s", "inside", "speed", "distance",
+        "track_id", "t", "z", "y", "x", time, "inside", "speed", "distance",
     ]  # fmt: skip
     last = [row for row in rows[1:] if row[1] == "2"]
     seeds = grid_seeds((20, 24), 8)

@@ -11,6 +11,7 @@ from napari_cellinr.config import NSTMConfig
 from napari_cellinr.image import Image
 from napari_cellinr.ui.docks.reconstruct import TASK, ReconstructDock
 from napari_cellinr.ui.layers.live_arrows import LiveArrows
+from napari_cellinr.ui.layers.motion import track_layer
 from napari_cellinr.ui.motion.track_table import TrackTable, summary_of
 from napari_cellinr.ui.panels.motion import MotionPanel
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
@@ -134,6 +135,23 @@ def test_arrows_colours_and_tracks_say_what_they_are(
     older = [arrows.visible, tracks.visible]
     assert older == [False, False]
     assert [one.visible for one in of_kind(viewer, Vectors)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("time_unit", "length_unit", "names"),
+    [
+        ("second", "micrometer", {"speed (µm/s)", "time (s)", "distance (µm)"}),
+        ("pixel", "micrometer", {"speed (µm/frame)", "time (frames)", "distance (µm)"}),
+        ("second", "pixel", {"speed (pixels/s)", "time (s)", "distance (pixels)"}),
+        ("pixel", "pixel", {"speed (pixels/frame)", "time (frames)", "distance (pixels)"}),
+    ],
+)
+def test_units_of_tracks_are_named_as_far_as_they_are_known(time_unit, length_unit, names):
+    units = (time_unit, "pixel", length_unit, length_unit)
+    motion = Image(np.zeros((4, 2, 24, 32), np.float32), "TCYX", units=units)
+    grid = Image(MOVIE, "TYX", units=(time_unit, length_unit, length_unit))
+    shown = track_layer(motion, grid, np.array([[3.0, 4.0]]), "tracks")
+    assert names <= shown.settings["features"].keys()
 
 
 def test_the_arrows_of_a_running_fit_are_grey(viewer, stack):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fault_of", "grid_seeds", "read_seeds", "write_arrows", "write_tracks"]
 
-COLUMNS = ("track_id", "t", "z", "y", "x", "time_s", "inside")
+_TIME = {True: "time_s", False: "time_frames"}  # where the frame interval is known, or not
 
 
 def grid_seeds(size: Sequence[int], count: int) -> NDArray[np.float32]:
@@ -141,10 +141,12 @@ def write_tracks(
     lost: NDArray[np.bool_] | None = None,
     speed: NDArray[np.floating] | None = None,
     distance: NDArray[np.floating] | None = None,
+    timed: bool = True,
 ) -> None:
     """Write a CSV line for every point and time: `track_id,t,z,y,x,time_s,inside`.
 
-    `t` is the index of the time point, z, y, x are voxels of the result, `inside` is 1 or 0. If the
+    `t` is the index of the time point, z, y, x are voxels of the result, `inside` is 1 or 0. The
+    time is `time_frames` where the frame interval is unknown. If the
     error is known, two columns follow: `error_px`, and `state`, which is `tracked`, `outside` for a
     point that is out of view, or `uncertain` where its track has ended because its position is
     not determined. The last columns are `speed` and `distance`, if they are given.
@@ -158,25 +160,29 @@ def write_tracks(
     inside
         Whether a point is in the field of view, shape (times, points).
     times
-        Time of each time point in seconds; in frames if the recording is not timed.
+        Time of each time point, in seconds or frames.
     error
         Error of each position in pixels of the frames, shape (times, points).
     lost
         Where the position has become too uncertain, shape (times, points).
     speed, distance
         Speed, and length of the path since the first time, shape (times, points), in the unit of
-        the motion field and per second.
+        the motion field and per second, or per frame.
+    timed
+        Whether the times are in seconds.
     """
     more = {"speed": speed, "distance": distance}
     added = [values for values in more.values() if values is not None]
     heads = [name for name, values in more.items() if values is not None]
     known = () if error is None else ("error_px", "state")
-    lines: list[tuple[str, ...]] = [(*COLUMNS, *known, *heads)]
+    lines: list[tuple[str, ...]] = [
+        ("track_id", "t", "z", "y", "x", _TIME[timed], "inside", *known, *heads)
+    ]
     for track in range(places.shape[1]):
-        for t, seconds in enumerate(times):
+        for t, time in enumerate(times):
             place = [0.0] * (3 - places.shape[2]) + [float(p) for p in places[t, track]]
             numbers = (f"{p:.4f}" for p in place)
-            row = (str(track), str(t), *numbers, f"{seconds:.9g}", str(int(inside[t, track])))
+            row = (str(track), str(t), *numbers, f"{time:.9g}", str(int(inside[t, track])))
             if error is not None:
                 is_lost = lost is not None and bool(lost[t, track])
                 row = (*row, f"{error[t, track]:.3f}", _state(bool(inside[t, track]), is_lost))
@@ -202,8 +208,11 @@ def write_arrows(
     lengths: NDArray[np.float32],
     speeds: NDArray[np.float32],
     times: Sequence[float],
+    timed: bool = True,
 ) -> None:
     """Write a CSV line for every arrow: `t,z,y,x,dz,dy,dx,speed,time_s`.
+
+    The time is `time_frames` where the frame interval is unknown.
 
     Parameters
     ----------
@@ -214,11 +223,13 @@ def write_arrows(
     lengths
         Displacement from there, in the unit of the motion field, shape (arrows, axes).
     speeds
-        Speed in that unit per second, shape (arrows,).
+        Speed in that unit per second, or per frame, shape (arrows,).
     times
-        Time of each time point in seconds; in frames if the recording is not timed.
+        Time of each time point, in seconds or frames.
+    timed
+        Whether the times are in seconds.
     """
-    lines: list[tuple[str, ...]] = [("t", "z", "y", "x", "dz", "dy", "dx", "speed", "time_s")]
+    lines: list[tuple[str, ...]] = [("t", "z", "y", "x", "dz", "dy", "dx", "speed", _TIME[timed])]
     for start, length, speed in zip(starts, lengths, speeds, strict=True):
         lead = [0.0] * (3 - len(length))
         numbers = [*lead, *start[1:], *lead, *length, speed]

@@ -11,7 +11,7 @@ from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_fit, roles_of
-from napari_cellinr.motion import ARROWS, seconds, tracks, visible_arrows
+from napari_cellinr.motion import ARROWS, is_timed, seconds, tracks, visible_arrows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,7 +253,7 @@ def write_motion(
         return
     moved = arrows_of(fit, images, every, shortest, arrows)
     lengths = moved.data[:, 1, 1:] * np.array(motion.scale[2:], np.float32)
-    write_arrows(path, moved.data[:, 0], lengths, moved.speed, seconds(motion))
+    write_arrows(path, moved.data[:, 0], lengths, moved.speed, seconds(motion), is_timed(motion))
 
 
 def write_tracks_of(path: str | PathLike[str], motion: Image, found: Tracks) -> None:
@@ -277,5 +277,5 @@ def write_tracks_of(path: str | PathLike[str], motion: Image, found: Tracks) -> 
 
     write_tracks(
         path, found.places, found.inside, seconds(motion), found.error, found.lost,
-        found.speed(motion), found.distance(motion),
+        found.speed(motion), found.distance(motion), is_timed(motion),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from napari_cellinr.motion.arrows import (
     textured,
     visible_arrows,
 )
-from napari_cellinr.motion.field import seconds
+from napari_cellinr.motion.field import is_timed, seconds
 from napari_cellinr.motion.tracks import Tracks, tracks
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Arrows",
     "Tracks",
     "arrows",
+    "is_timed",
     "known",
     "seconds",
     "textured",

@@ -35,6 +35,11 @@ def seconds(motion: Image) -> tuple[float, ...]:
     return tuple(start + interval * i for i in range(motion.shape[place]))
 
 
+def is_timed(motion: Image) -> bool:
+    """Return whether `seconds` counts in seconds, not in frames of unknown interval."""
+    return motion.units[motion.axes.index("T")] == "second"
+
+
 def voxels(motion: Image) -> NDArray[np.float32]:
     """Return displacements in voxels, axes T C [Z] Y X, float32.
 

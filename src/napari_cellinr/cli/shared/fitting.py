@@ -276,13 +276,18 @@ def _shortage(options: Namespace, config: Config, image: Image) -> str:
 
 def describe_image(image: Image) -> str:
     """Return size and voxel size, such as `70×256×356 voxels of 0.43×0.18×0.18 µm`."""
-    spatial = [i for i, axis in enumerate(image.axes) if axis in "ZYX"]
     size = "×".join(str(n) for n in image.shape)
-    if not image.is_calibrated:
+    units = {a: u for a, u in zip(image.axes, image.units, strict=True) if a in "ZYX"}
+    known = [axis for axis, unit in units.items() if unit != UNCALIBRATED]
+    if not known:
         return f"{size} voxels of unknown size"
-    steps = "×".join(f"{image.scale[i]:.4g}" for i in spatial)
-    unit = image.units[spatial[-1]].replace("micrometer", "µm")
-    return f"{size} voxels of {steps} {unit}"
+    steps = "×".join(f"{image.steps[axis]:.4g}" for axis in known)
+    unit = units[known[-1]].replace("micrometer", "µm")
+    text = f"{size} voxels of {steps} {unit}"
+    if image.is_calibrated:
+        return text
+    unknown = ", ".join(axis for axis in units if axis not in known)
+    return f"{text} along {', '.join(known)}, of unknown size along {unknown}"
 
 
 def _summary(options: Namespace, fitted: Fitted) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.macro.motion import reference_of
-from napari_cellinr.motion import ARROWS, known, seconds, tracks, visible_arrows
+from napari_cellinr.motion import ARROWS, is_timed, known, seconds, tracks, visible_arrows
 from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 
@@ -93,7 +93,7 @@ def track_layer(
     times = np.array(seconds(motion), float)
     look["features"] = {
         f"speed ({_speed_unit(motion)})": found.of_rows(found.speed(motion)),
-        f"time ({'s' if _is_timed(motion) else 'frames'})": times[rows[:, 1].astype(int)],
+        f"time ({'s' if is_timed(motion) else 'frames'})": times[rows[:, 1].astype(int)],
         f"distance ({_length_unit(motion)})": found.of_rows(found.distance(motion)),
         f"displacement ({_length_unit(motion)})": found.of_rows(found.displacement(motion)),
     }
@@ -154,16 +154,12 @@ def arrow_layer(
     return Shown(grid, name=ARROW_NAMES[kind], kind="vectors", data=data, settings=look)
 
 
-def _is_timed(motion: Image) -> bool:
-    return bool(motion.is_calibrated and motion.units[0] == "second")
-
-
 def _length_unit(motion: Image) -> str:
     return "µm" if motion.is_calibrated else "pixels"
 
 
 def _speed_unit(motion: Image) -> str:
-    return "µm/s" if _is_timed(motion) else "per frame"
+    return f"{_length_unit(motion)}/{'s' if is_timed(motion) else 'frame'}"
 
 
 def _grid(sure: NDArray[np.bool_]) -> NDArray[np.float64]:
