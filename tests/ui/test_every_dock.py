@@ -9,7 +9,9 @@ import pytest
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QTabBar, QWidget
+from superqt import QCollapsible
 
+from napari_cellinr.config.optics import KINDS
 from napari_cellinr.ui.widgets.guide import GuideWindow
 from napari_cellinr.ui.widgets.labels import COLOURS
 
@@ -180,6 +182,50 @@ def test_the_tab_key_goes_through_every_dock_from_top_to_bottom(opened, qtbot):
             assert within or not one.isEnabled() or not one.isVisibleTo(dock), one
         for one, other in itertools.pairwise(place(one, dock) for one in found):
             assert other.y() > one.y() - 14 or other.x() > one.x()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tab_key_follows_the_settings_of_every_microscope(opened, qtbot, kind):
+    """Also where the settings of a kind are made when it is chosen."""
+    _, window, [(_, dock)] = opened("Reconstruct motion", size=(1200, 1000))
+    section = dock.form.section
+    box = section.kind.findChild(QComboBox)
+    box.setCurrentIndex(box.findData(kind))
+    box.activated.emit(box.currentIndex())
+    dock.form.advanced.expand(animate=False)
+    for more in section.findChildren(QCollapsible):
+        more.expand(animate=False)
+    qtbot.wait(50)
+    found = controls(dock, window, qtbot)
+    places = [place(one, dock) for one in found]
+    for one, other in itertools.pairwise(places):
+        assert other.y() > one.y() - 14 or other.x() > one.x()
+    for name in ("wavelength", "pixel_size", "psf_fwhm", "voxel_size"):
+        if (field := section.grid.fields.get(name)) is not None:
+            assert any(field.isAncestorOf(one) for one in found)
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_the_tab_key_follows_what_a_run_has_added(opened, use_job, idle, qtbot, name):
+    """The loss curve, and the tools of the result."""
+    viewer, window, [(_, dock)] = opened(name, size=(1200, 1000))
+    (layer,) = viewer.layers
+    layer.axis_labels = ("t", "y", "x")
+    dock.controller.confirm_axes(layer, "TYX")
+    use_job(dock.task.name, steps=20)
+    dock.run()
+    idle(dock)
+    assert dock.panel.curve.isVisible()
+    dock.panel.curve.expand(animate=False)
+    dock.form.advanced.expand(animate=False)
+    qtbot.wait(50)
+    found = controls(dock, window, qtbot)
+    for one, other in itertools.pairwise(place(one, dock) for one in found):
+        assert other.y() > one.y() - 14 or other.x() > one.x()
+    fold = dock.panel.curve.findChild(QPushButton)
+    assert fold in found
+    (*_, run) = [one for one in found if one in {dock.panel.run_button, fold}]
+    assert run is fold  # below the button
 
 
 def test_every_dock_has_a_question_mark(opened):

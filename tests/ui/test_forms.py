@@ -86,8 +86,8 @@ def test_every_field_has_help_and_advanced_ones_are_folded(form):
     for name in CellINRConfig.model_fields:
         assert CellINRConfig.help(name) in form.field(name).toolTip()
         folded = form.advanced.isAncestorOf(form.field(name))
-        decided_by_preset = name in {"steps", "seed", "max_seconds"}
-        assert folded == (CellINRConfig.is_advanced(name) or decided_by_preset)
+        hardly_matters = name in {"device", "steps", "seed", "max_seconds"}
+        assert folded == (CellINRConfig.is_advanced(name) or hardly_matters)
     assert not form.advanced.isExpanded()
 
 

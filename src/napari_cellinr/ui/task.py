@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Section(QWidget):
-    """Settings that need more than plain fields; shown below the form.
+    """Settings that need more than plain fields; shown above the others.
 
     Signals
     -------
@@ -137,7 +137,7 @@ class Task:
     regions
         Whether a region of an image can be processed alone.
     section
-        The settings below the form, if there are any.
+        The settings above the others, if there are any.
     panel
         Creates the tools that are shown below the status line once there is a result, if any.
     """

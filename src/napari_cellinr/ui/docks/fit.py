@@ -34,6 +34,7 @@ from napari_cellinr.ui.session.job.devices import device_list
 from napari_cellinr.ui.widgets.fields import ChoiceField
 from napari_cellinr.ui.widgets.forms import ConfigForm
 from napari_cellinr.ui.widgets.scrolled import scroll_area
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
@@ -208,6 +209,7 @@ class FitDock(TabbedDock):
             self.below.hide()
             layout.addWidget(self.below)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        tab_as_seen(self)
 
     def _prefer(self) -> None:
         """Select the device of the preferences, if the method can use it."""

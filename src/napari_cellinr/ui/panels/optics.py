@@ -26,6 +26,7 @@ from napari_cellinr.ui.widgets.fields import (
 )
 from napari_cellinr.ui.widgets.forms import FieldGrid
 from napari_cellinr.ui.widgets.labels import wrapping_label
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +88,7 @@ class OpticsSection(Section):
             grid = self.grids[kind] = OpticsGrid(kind)
             grid.edited.connect(self._on_edited)
             self._layout.insertWidget(4, grid)
+            tab_as_seen(self)
         return self.grids[kind]
 
     def values(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from napari_cellinr.ui.session.job.pace import Pace, duration
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -276,6 +277,7 @@ class RunPanel(QWidget):
                 layout.setContentsMargins(0, 0, 0, 0)
             self.curve.addWidget(self._plot)
             self._messages.insertWidget(0, self.curve)
+            tab_as_seen(self)
         return self._plot
 
     def _text_colour(self) -> str:

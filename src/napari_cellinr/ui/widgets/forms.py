@@ -35,11 +35,11 @@ _TITLES: Final = {
 }
 """Labels of settings whose names alone are not clear."""
 
-_FIRST: Final = ("preset", "device")
-"""Settings above all others."""
+_FIRST: Final = ("preset",)
+"""Settings above all others of the method."""
 
-_LAST: Final = ("steps", "seed", "max_seconds")
-"""Settings of every method that the preset makes unimportant; the first ones under *Advanced*."""
+_LAST: Final = ("device", "steps", "seed", "max_seconds")
+"""Settings of every method that hardly change the result; the first ones under *Advanced*."""
 
 _ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
 
@@ -115,8 +115,8 @@ class FieldGrid(QWidget):
 class ConfigForm(QWidget, Generic[_Config]):
     """A form generated from the fields of a configuration, with help, unit and range.
 
-    Preset and device come first, then the section, then the settings that decide the result; the
-    others are collapsed. Errors are shown below their fields.
+    The section comes first, then the preset and the settings that decide the result; the others
+    are collapsed. Errors are shown below their fields.
 
     Signals
     -------
@@ -203,9 +203,9 @@ class ConfigForm(QWidget, Generic[_Config]):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(self._first)
         if self.section is not None:
             layout.addWidget(self.section)
+        layout.addWidget(self._first)
         layout.addWidget(self._plain)
         self.advanced = QCollapsible("Advanced settings", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
