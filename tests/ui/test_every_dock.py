@@ -3,12 +3,22 @@
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QTabBar, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTabBar,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_cellinr.config.optics import KINDS
@@ -349,3 +359,43 @@ def test_a_run_leaves_the_size_of_the_window_alone(opened, use_job, idle, qtbot)
     idle(dock)
     qtbot.wait(200)
     assert (window.width(), window.height()) == (1100, 700)
+
+
+def cut(dock):
+    """Return the buttons and boxes whose texts are cut, with their widths; not folded ones."""
+    kinds = (QPushButton, QComboBox, QAbstractSpinBox)
+    shown = [one for kind in kinds for one in dock.findChildren(kind) if one.isVisibleTo(dock)]
+    return [
+        (one.accessibleName() or one.text(), one.width(), one.minimumSizeHint().width())
+        for one in shown
+        if one.width() < one.minimumSizeHint().width() and not dock.form._rest.isAncestorOf(one)
+    ]
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_after_a_run_a_dock_still_fits_a_small_screen(opened, use_job, idle, qtbot, name):
+    """Its tools scroll, settings keep room, and no text is cut."""
+    viewer, window, [(frame, dock)] = opened(name)
+    (layer,) = viewer.layers
+    layer.axis_labels = ("t", "y", "x")
+    dock.controller.confirm_axes(layer, "TYX")
+    job = use_job(dock.task.name, steps=20)
+    plain = job.fitted
+    job.fitted = lambda *given: replace(plain(*given), state={"w": np.zeros(1)})
+    dock.run()
+    idle(dock)
+    dock.below.show()
+    assert dock.fit_actions.isVisible()
+    assert dock.minimumSizeHint().height() <= 400
+    assert dock.minimumSizeHint().width() <= 250
+    qtbot.waitUntil(lambda: window.width() <= 853 and is_low(window))
+    settings = dock.form.parentWidget().parentWidget()
+    for width in (300, 250):
+        frame.setFixedWidth(width)
+        qtbot.waitUntil(lambda w=width: dock.width() == w)
+        qtbot.wait(100)
+        assert cut(dock) == []
+        assert settings.height() >= 100
+        assert dock.height() <= 480
+        run = dock.panel.run_button
+        assert window.rect().contains(run.mapTo(window, run.rect().bottomRight()))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 from npe2 import PluginManifest
 
 import napari_cellinr
@@ -245,6 +246,21 @@ def test_what_was_said_goes_with_its_layer_and_stays_out_of_other_docks(
     idle(dock)
     assert "finished" in dock.panel.status.text()
     viewer.layers.remove("other")
+    assert dock.panel.status.text() == ""
+
+
+def test_what_was_said_of_an_action_goes_with_the_next_layer(viewer, tmp_path, stack):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
+    dock.open([tmp_path / "histology.png"])
+    assert "histology.png" in dock.panel.status.text()
+    viewer.add_labels(np.ones((4, 4), int))  # no image: the source is still none
+    assert dock.panel.status.text() == ""
+    dock.open([tmp_path / "none.tif"])
+    assert "none.tif" in dock.panel.status.text()
+    viewer.layers.remove("Labels")
+    assert "none.tif" in dock.panel.status.text()  # nothing was added
+    tifffile.imwrite(tmp_path / "dish.tif", stack)
+    dock.open([tmp_path / "dish.tif"])
     assert dock.panel.status.text() == ""
 
 

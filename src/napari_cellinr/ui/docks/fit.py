@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.task import Task
 
 __all__ = ["FitDock"]
+
+SETTINGS_HEIGHT: Final = 120
+"""Smallest height of the settings in pixels: the tools of a result scroll instead."""
 
 
 class FitDock(TabbedDock):
@@ -201,13 +204,15 @@ class FitDock(TabbedDock):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(8)
-        layout.addWidget(scroll_area(settings), 1)
+        area = scroll_area(settings)
+        area.setMinimumHeight(SETTINGS_HEIGHT)
+        layout.addWidget(area, 1)
         layout.addWidget(self.parts)
         layout.addWidget(self.panel)
-        layout.addWidget(self.fit_actions)
+        self.panel.add_below(self.fit_actions)
         if self.below is not None:
             self.below.hide()
-            layout.addWidget(self.below)
+            self.panel.add_below(self.below)
         self.setMinimumWidth(MINIMUM_WIDTH)
         tab_as_seen(self)
 
