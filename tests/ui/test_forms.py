@@ -58,7 +58,7 @@ def test_a_value_out_of_bounds_is_explained_beside_its_field(form):
     with pytest.raises(ConfigError, match="learning_rate"):
         form.config()
     shown = [label.text() for label in form.findChildren(QLabel) if not label.isHidden()]
-    assert any("learning_rate = '7'" in text for text in shown)
+    assert any("Learning rate = '7'" in text for text in shown)
     form.field("learning_rate").set_value("not a number")
     with pytest.raises(ConfigError, match="valid number"):
         form.config()

@@ -64,7 +64,7 @@ def test_constants_that_nobody_states_are_asked_for():
     noise = np.random.default_rng(0).random((4, 24, 24))
     image = Image(noise, "TYX", (1.0, 0.4, 0.4), ("second", "micrometer", "micrometer"))
     faults = TASK.check(NSTMConfig(optics={"kind": "dpc"}), image)
-    assert "wavelength (µm), na, na_illumination or led_positions" in faults["optics"]
+    assert "Wavelength (µm), NA, NA illumination or LED positions" in faults["optics"]
     assert TASK.check(NSTMConfig(optics=KINDS["dpc"].example()), image) == {}
 
 
@@ -88,7 +88,7 @@ def test_lists_and_faults(section):
         field._edit.setText(text)
         assert section.values()["optics"]["rotations"] == value
     field._edit.textEdited.emit("north")
-    assert "rotations" in section.error.text()
+    assert "Rotations" in section.error.text()
     section.set_optics(KINDS["dpc"](na=0.5))
     section.grid.fields["na"].set_value(3)
     section.grid.edited.emit()

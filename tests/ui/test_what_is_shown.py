@@ -1,6 +1,7 @@
 """What a run shows: numbers, curves, napari's own bar, sliders that reach all values."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -262,6 +263,26 @@ def test_what_was_said_of_an_action_goes_with_the_next_layer(viewer, tmp_path, s
     tifffile.imwrite(tmp_path / "dish.tif", stack)
     dock.open([tmp_path / "dish.tif"])
     assert dock.panel.status.text() == ""
+
+
+def test_caption_and_tools_go_with_what_they_are_about(viewer, layer, dock, use_job, idle):
+    layer.axis_labels = ("t", "y", "x")
+    dock.controller.confirm_axes(layer, "TYX")
+    job = use_job()
+    plain = job.fitted
+    job.fitted = lambda *given: replace(plain(*given), state={"w": np.zeros(1)})
+    dock.run()
+    idle(dock)
+    assert not dock.below.isHidden()
+    dock.fit_actions.swipe_button.click()
+    assert "Drag the line" in dock.panel.status.text()
+    dock.fit_actions.swipe_button.click()
+    assert dock.panel.status.text() == ""
+    dock.fit_actions.swipe_button.click()
+    viewer.layers.remove("denoised · membrane")
+    assert dock.panel.status.text() == ""
+    assert dock.below.isHidden()
+    assert dock.fit_actions.isHidden()
 
 
 @pytest.mark.parametrize("name", ["Denoise", "Super-resolve", "Reconstruct motion"])

@@ -84,6 +84,10 @@ class ResultPanel(QWidget):
             The layer that was fitted.
         """
 
+    def has_another(self) -> bool:
+        """Return whether there is another result for the tools if that one is removed."""
+        return False
+
 
 def images_of(fitted: Fitted) -> Sequence[Shown]:
     """Return one layer per image of a result; all but the first are added only on request."""

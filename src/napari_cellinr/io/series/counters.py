@@ -311,7 +311,12 @@ def _over_axes(
         shape,
         tuple(f"{channels.label}{shown(n)}" for n in channels.levels) if channels else (),
         varying,
-        tuple(text for c in ordered if c.axis != "C" for text in gap_warnings(c.levels, _THINGS[c.axis], c.axis)),
+        tuple(
+            text
+            for c in ordered
+            if c.axis != "C"
+            for text in gap_warnings(c.levels, _THINGS[c.axis], c.axis)
+        ),
     )
 
 

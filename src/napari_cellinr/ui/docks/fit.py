@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import AxesError, CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
-from napari_cellinr.ui.layers.convert import why_no_image
+from napari_cellinr.ui.layers.convert import find, why_no_image
 from napari_cellinr.ui.layers.numbered import OpeningCancelledError
 from napari_cellinr.ui.layers.opening import can_open, is_series
 from napari_cellinr.ui.panels.fit.fit_buttons import FitButtons
@@ -38,7 +38,7 @@ from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -104,6 +104,8 @@ class FitDock(TabbedDock):
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
         self.controller.finished.connect(self._on_finished)
+        self._result_id: Hashable | None = None
+        self.controller.layers_changed.connect(self._on_layers)
         self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
         self.dispatcher.add_form(self.show_settings)
@@ -307,6 +309,16 @@ class FitDock(TabbedDock):
         if self.below is not None and result.task is self.task and not result.quick:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
+            self._result_id = result.layers[0].unique_id
+
+    @Slot()
+    def _on_layers(self) -> None:
+        """Hide the tools of a result that was removed."""
+        if self.below is None or self._result_id is None:
+            return
+        if find(self.controller.viewer, self._result_id) is None:
+            self._result_id = None
+            self.below.setVisible(self.below.has_another())
 
     @Slot()
     def _show_devices(self) -> None:

@@ -59,6 +59,10 @@ class MotionPanel(ResultPanel):
         self._list()
         self.colour_bar.refresh()  # only now is it noted that they are its arrows
 
+    def has_another(self) -> bool:
+        """Return whether another reconstruction is in the viewer, whose motion is shown then."""
+        return find(self._controller.viewer, self._scene_id) is not None
+
     @Slot()
     def show_arrows(self) -> None:
         """Show arrows with the entered spacing and minimum length."""
@@ -166,7 +170,7 @@ class MotionPanel(ResultPanel):
         self.table_button.setToolTip("Show distance and speed of every track, and save them.")
         for box in (self.kind, self.box, self.colour):
             box.setMinimumContentsLength(8)
-            box.setMinimumWidth(115)  # room for “from reference”, and for the second column
+            box.setMinimumWidth(120)  # room for “from reference”, and for the second column
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -197,9 +201,9 @@ class MotionPanel(ResultPanel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
+        layout.addWidget(Columns((self.every, self.shortest)))  # these are wider than the others
         pairs = (
-            self.every, self.shortest, self.kind, self.arrows_button,
-            self.box, self.button, self.colour, self.table_button,
+            self.kind, self.arrows_button, self.box, self.button, self.colour, self.table_button,
         )  # fmt: skip
         layout.addWidget(Columns(pairs))
         layout.addWidget(self.colour_bar)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import QEvent, QSize
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 if TYPE_CHECKING:
@@ -26,11 +26,16 @@ class Columns(QWidget):
     ----------
     widgets
         The widgets, from left to right and from top to bottom.
+
+    Attributes
+    ----------
+    widgets : list of QWidget
+        All of them, also those that are hidden.
     """
 
     def __init__(self, widgets: Sequence[QWidget] = ()) -> None:
         super().__init__()
-        self._widgets: list[QWidget] = []
+        self.widgets: list[QWidget] = []
         self._columns = 2
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -40,7 +45,7 @@ class Columns(QWidget):
 
     def add(self, widget: QWidget) -> None:
         """Add a widget after the others."""
-        self._widgets.append(widget)
+        self.widgets.append(widget)
         self._arrange(self._columns)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
@@ -61,7 +66,7 @@ class Columns(QWidget):
         return bool(done)
 
     def _shown(self) -> list[QWidget]:
-        return [one for one in self._widgets if not one.isHidden()]
+        return [one for one in self.widgets if not _is_hidden(one)]
 
     def _adapt(self) -> None:
         widths = [_width(one) for one in self._shown()]
@@ -82,6 +87,12 @@ class Columns(QWidget):
         self.updateGeometry()
 
 
+def _is_hidden(widget: QWidget) -> bool:
+    """Return whether somebody has hidden a widget: new ones are not shown yet, either."""
+    said = widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
+    return bool(said and widget.isHidden())
+
+
 def _width(widget: QWidget) -> int:
-    """Return the width that a widget needs to show its text."""
-    return max(widget.minimumSizeHint().width(), widget.minimumWidth())
+    """Return the width that a widget needs to show its text: the one that was set, if any."""
+    return int(widget.minimumWidth() or widget.minimumSizeHint().width())

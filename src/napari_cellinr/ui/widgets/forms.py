@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.base import Settings
     from napari_cellinr.ui.task import Section
 
-__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid", "with_titles"]
+__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid", "title_of", "with_titles"]
 
 LABEL_WIDTH: Final = 122
 """Width of the label column in pixels, so that the panels of a dock are aligned."""
@@ -31,6 +31,7 @@ _TITLES: Final = {
     "estimate": "Initial estimate",
     "held_out": "Held-out fraction",
     "max_seconds": "Time limit",
+    "n_phases": "Number of phases",
     "seed": "Random seed",
 }
 """Labels of settings whose names alone are not clear."""
@@ -41,7 +42,7 @@ _FIRST: Final = ("preset",)
 _LAST: Final = ("device", "steps", "seed", "max_seconds")
 """Settings of every method that hardly change the result; the first ones under *Advanced*."""
 
-_ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
+_ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "otf": "OTF", "psf": "PSF"}
 
 _Config = TypeVar("_Config", bound="Config")
 
@@ -241,7 +242,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         try:
             self._type(**{name: value})
         except ConfigError as error:
-            return str(error)
+            return with_titles(str(error), self._type)
         return ""
 
 
@@ -274,6 +275,7 @@ def with_titles(text: str, config_type: type[Settings]) -> str:
     """
     for name in config_type.model_fields:
         title = title_of(name)
+        text = re.sub(rf"^{name} = ", f"{title} = ", text)
         text = re.sub(rf"(?<![\w/-]){name}=(\w+(?:\.\d+)?)", rf"“{title}: \1”", text)
         if "_" in name:  # other names are words of the language
             text = re.sub(rf"(?<![\w/-]){name}(?![\w=])", f"“{title}”", text)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QWidget
 
+from napari_cellinr.ui.widgets.columns import Columns
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,7 +38,10 @@ def _stops(widget: QWidget) -> Iterator[QWidget]:
     """Yield what the Tab key stops at, a widget before its parts."""
     if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
         yield widget
-    if isinstance(widget, QScrollArea) and widget.widget() is not None:
+    if isinstance(widget, Columns):
+        for one in widget.widgets:
+            yield from _stops(one)
+    elif isinstance(widget, QScrollArea) and widget.widget() is not None:
         yield from _stops(widget.widget())
     elif widget.layout() is not None:
         yield from _stops_in(widget.layout())

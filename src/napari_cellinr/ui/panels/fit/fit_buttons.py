@@ -43,6 +43,7 @@ __all__ = ["FitButtons"]
 MOST_STEPS = 1_000_000
 """Largest number of steps that can be added at once."""
 
+
 class FitButtons(QWidget):
     """Buttons for a fit of a task; hidden while there is none.
 
@@ -93,17 +94,18 @@ class FitButtons(QWidget):
         self.settings_button = self.add(
             "Use these settings", "Copy the settings of “{}” into the form.", self.use_settings
         )
-        self.doubt_button = self.add(
-            "Where not to trust",
-            "Show in red where “{}” is not to be trusted, by its own estimate of its error; click "
-            "again to hide it.",
-            self.show_doubt,
-        )
         self.swipe_button = self.add(
             "Before / after",
             f"Show the source of “{{}}” on the left of a line, the result on its right "
             f"(key {SWIPE_KEY}); click again to end it.",
             self.swipe,
+        )
+        # The longest texts are in one column, so that two columns fit a dock of 266 pixels.
+        self.doubt_button = self.add(
+            "Where not to trust",
+            "Show in red where “{}” is not to be trusted, by its own estimate of its error; click "
+            "again to hide it.",
+            self.show_doubt,
         )
         self.show_button = ShowButton(dispatcher, self.result_layer)
         self._columns.add(self.show_button)
