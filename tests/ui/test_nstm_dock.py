@@ -292,6 +292,16 @@ def test_a_fit_that_begins_flat_is_seen_while_it_runs(shown):
     assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them
 
 
+def test_a_fit_whose_brightness_shifts_is_seen_while_it_runs(shown):
+    """Otherwise the whole image would be white, or black."""
+    _, live, plane = shown
+    for offset in (0.01, 5.0, 5.0 + 1e-3, 1.0):
+        values = np.asarray(plane.data) + np.float32(offset)
+        live.show(plane.like(values), {"T": 0})
+        low, high = live.layer.contrast_limits
+        assert ((values > low) & (values < high)).mean() > 0.5
+
+
 def test_the_canvas_takes_the_contrast_of_a_result(shown, qtbot):
     viewer, live, plane = shown
     live.show(plane, {"T": 0})
