@@ -3,15 +3,25 @@
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDockWidget, QLabel, QLineEdit, QPushButton, QTabBar, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTabBar,
+    QWidget,
+)
+from superqt import QCollapsible
 
+from napari_cellinr.config.optics import KINDS
 from napari_cellinr.ui.widgets.guide import GuideWindow
-from napari_cellinr.ui.widgets.labels import COLOURS
 
 pytestmark = pytest.mark.gui
 
@@ -182,6 +192,50 @@ def test_the_tab_key_goes_through_every_dock_from_top_to_bottom(opened, qtbot):
             assert other.y() > one.y() - 14 or other.x() > one.x()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tab_key_follows_the_settings_of_every_microscope(opened, qtbot, kind):
+    """Also where the settings of a kind are made when it is chosen."""
+    _, window, [(_, dock)] = opened("Reconstruct motion", size=(1200, 1000))
+    section = dock.form.section
+    box = section.kind.findChild(QComboBox)
+    box.setCurrentIndex(box.findData(kind))
+    box.activated.emit(box.currentIndex())
+    dock.form.advanced.expand(animate=False)
+    for more in section.findChildren(QCollapsible):
+        more.expand(animate=False)
+    qtbot.wait(50)
+    found = controls(dock, window, qtbot)
+    places = [place(one, dock) for one in found]
+    for one, other in itertools.pairwise(places):
+        assert other.y() > one.y() - 14 or other.x() > one.x()
+    for name in ("wavelength", "pixel_size", "psf_fwhm", "voxel_size"):
+        if (field := section.grid.fields.get(name)) is not None:
+            assert any(field.isAncestorOf(one) for one in found)
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_the_tab_key_follows_what_a_run_has_added(opened, use_job, idle, qtbot, name):
+    """The loss curve, and the tools of the result."""
+    viewer, window, [(_, dock)] = opened(name, size=(1200, 1000))
+    (layer,) = viewer.layers
+    layer.axis_labels = ("t", "y", "x")
+    dock.controller.confirm_axes(layer, "TYX")
+    use_job(dock.task.name, steps=20)
+    dock.run()
+    idle(dock)
+    assert dock.panel.curve.isVisible()
+    dock.panel.curve.expand(animate=False)
+    dock.form.advanced.expand(animate=False)
+    qtbot.wait(50)
+    found = controls(dock, window, qtbot)
+    for one, other in itertools.pairwise(place(one, dock) for one in found):
+        assert other.y() > one.y() - 14 or other.x() > one.x()
+    fold = dock.panel.curve.findChild(QPushButton)
+    assert fold in found
+    (*_, run) = [one for one in found if one in {dock.panel.run_button, fold}]
+    assert run is fold  # below the button
+
+
 def test_every_dock_has_a_question_mark(opened):
     _, _, docks = opened(*DOCKS)
     for _, dock in docks:
@@ -192,21 +246,6 @@ def test_every_dock_has_a_question_mark(opened):
         assert window.browser.source().fileName() != "start.md"
         assert len(window.browser.toPlainText()) > 500
         window.close()
-
-
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("kind", ["warning", "error"])
-def test_what_is_said_can_be_read(theme, kind):
-    colours = [get_theme(theme).background.as_hex(), COLOURS[kind].split()[1].rstrip(";")]
-    light, dark = sorted(map(luminance, colours), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 3
-
-
-def luminance(colour):
-    """Return the relative luminance of WCAG 2."""
-    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 @pytest.mark.parametrize("desktop", ["light", "dark"])
@@ -303,3 +342,50 @@ def test_a_run_leaves_the_size_of_the_window_alone(opened, use_job, idle, qtbot)
     idle(dock)
     qtbot.wait(200)
     assert (window.width(), window.height()) == (1100, 700)
+
+
+def cut(dock):
+    """Return the buttons and boxes whose texts are cut, with their widths; not folded ones."""
+    kinds = (QPushButton, QComboBox, QAbstractSpinBox)
+    shown = [one for kind in kinds for one in dock.findChildren(kind) if one.isVisibleTo(dock)]
+    needed = {one: one.minimumWidth() or one.minimumSizeHint().width() for one in shown}
+    return [
+        (one.accessibleName() or one.text(), one.width(), width)
+        for one, width in needed.items()
+        if one.width() < width and not dock.form._rest.isAncestorOf(one)
+    ]
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_after_a_run_a_dock_still_fits_a_small_screen(opened, use_job, idle, qtbot, name):
+    """Its tools scroll, settings keep room, and no text is cut."""
+    viewer, window, [(frame, dock)] = opened(name)
+    (layer,) = viewer.layers
+    layer.axis_labels = ("t", "y", "x")
+    dock.controller.confirm_axes(layer, "TYX")
+    job = use_job(dock.task.name, steps=20)
+    plain = job.fitted
+    job.fitted = lambda *given: replace(plain(*given), state={"w": np.zeros(1)})
+    dock.run()
+    idle(dock)
+    dock.below.show()
+    assert dock.fit_actions.isVisible()
+    assert dock.minimumSizeHint().height() <= 400
+    assert dock.minimumSizeHint().width() <= 250
+    qtbot.waitUntil(lambda: window.width() <= 853 and is_low(window))
+    settings = dock.form.parentWidget().parentWidget()
+    for width in (300, 250):
+        frame.setFixedWidth(width)
+        qtbot.waitUntil(lambda w=width: dock.width() == w)
+        qtbot.wait(100)
+        assert cut(dock) == []
+        assert settings.height() >= 100
+        buttons = (dock.fit_actions.save_button, dock.fit_actions.render_button)
+        first, other = (place(one, dock) for one in buttons)
+        assert first.y() == other.y() or width < 300
+        if name == "Reconstruct motion":
+            tools = (dock.below.every, dock.below.shortest, dock.below.arrows_button)
+            assert all(one.isVisible() for one in tools)
+        assert dock.height() <= 480
+        run = dock.panel.run_button
+        assert window.rect().contains(run.mapTo(window, run.rect().bottomRight()))

@@ -64,7 +64,7 @@ def test_constants_that_nobody_states_are_asked_for():
     noise = np.random.default_rng(0).random((4, 24, 24))
     image = Image(noise, "TYX", (1.0, 0.4, 0.4), ("second", "micrometer", "micrometer"))
     faults = TASK.check(NSTMConfig(optics={"kind": "dpc"}), image)
-    assert "wavelength (µm), na, na_illumination or led_positions" in faults["optics"]
+    assert "Wavelength (µm), NA, NA illumination or LED positions" in faults["optics"]
     assert TASK.check(NSTMConfig(optics=KINDS["dpc"].example()), image) == {}
 
 
@@ -88,7 +88,7 @@ def test_lists_and_faults(section):
         field._edit.setText(text)
         assert section.values()["optics"]["rotations"] == value
     field._edit.textEdited.emit("north")
-    assert "rotations" in section.error.text()
+    assert "Rotations" in section.error.text()
     section.set_optics(KINDS["dpc"](na=0.5))
     section.grid.fields["na"].set_value(3)
     section.grid.edited.emit()
@@ -290,6 +290,16 @@ def test_a_fit_that_begins_flat_is_seen_while_it_runs(shown):
     layer.contrast_limits = (0.2, 0.3)
     live.show(plane.like(10 * np.asarray(plane.data)), {"T": 0})
     assert tuple(layer.contrast_limits) == (0.2, 0.3)  # the user has moved them
+
+
+def test_a_fit_whose_brightness_shifts_is_seen_while_it_runs(shown):
+    """Otherwise the whole image would be white, or black."""
+    _, live, plane = shown
+    for offset in (0.01, 5.0, 5.0 + 1e-3, 1.0):
+        values = np.asarray(plane.data) + np.float32(offset)
+        live.show(plane.like(values), {"T": 0})
+        low, high = live.layer.contrast_limits
+        assert ((values > low) & (values < high)).mean() > 0.5
 
 
 def test_the_canvas_takes_the_contrast_of_a_result(shown, qtbot):

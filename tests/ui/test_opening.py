@@ -16,6 +16,8 @@ from napari_cellinr.ui.layers import numbered
 
 pytestmark = pytest.mark.gui
 
+ACCEPTS = QMessageBox.ButtonRole.AcceptRole
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -85,6 +87,52 @@ def test_the_question(viewer, folder, monkeypatch, button, answer, is_kept):
     monkeypatch.setattr(numbered, "parent_window", lambda: viewer_window(viewer))
     monkeypatch.setattr(QMessageBox, "exec", click)
     assert numbered.ask(sorted(folder.iterdir())) == (answer, is_kept)
+
+
+NAMES = {
+    "plain": ([f"plate_t{number:03d}" for number in (7, 8, 9)], "3 time points|3 z planes", ""),
+    "gap": (
+        [f"plate_t{number:03d}" for number in (1, 2, 4, 5)],
+        "4 time points|4 z planes",
+        "Numbers are missing in the names of the files (3): 2 is followed by 4.",
+    ),
+    "planes": ([f"slice_{number}" for number in range(8)], "8 z planes|8 time points", ""),
+    "two counters": (
+        [f"cells_t{time}_z{plane}" for time in range(4) for plane in range(3)],
+        "4 time points × 3 z planes",
+        "",
+    ),
+    "channels": (
+        [f"cells_c{channel}_z{plane}" for channel in range(2) for plane in range(3)],
+        "2 channels × 3 z planes",
+        "",
+    ),
+    "gap of two counters": (
+        [f"cells_t{time}_z{plane}" for time in (1, 2, 5) for plane in range(3)],
+        "3 time points × 3 z planes",
+        "Numbers are missing in the names of the files (3, 4): 2 is followed by 5.",
+    ),
+    "not understood": (["a1_3", "a2_5", "a2_7"], "3 time points|3 z planes", ""),
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_the_question_says_what_the_files_become_and_what_is_missing(
+    viewer, tmp_path, monkeypatch, case
+):
+    names, wanted, said = NAMES[case]
+    seen = []
+
+    def look(box):
+        ours = [one.text() for one in box.buttons() if box.buttonRole(one) == ACCEPTS]
+        seen.extend((sorted(ours), box.informativeText(), box.defaultButton().text()))
+        monkeypatch.setattr(QMessageBox, "clickedButton", lambda self: box.defaultButton())
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", look)
+    numbered.ask([tmp_path / f"{name}.tif" for name in names])
+    texts = [*wanted.split("|"), f"{len(names)} separate images"]
+    assert seen == [sorted(texts), said, texts[0]]
 
 
 def viewer_window(viewer):

@@ -1,11 +1,13 @@
 """What a run shows: numbers, curves, napari's own bar, sliders that reach all values."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 from npe2 import PluginManifest
 
 import napari_cellinr
@@ -14,6 +16,7 @@ from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.fitting.report import unconverged_warning
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.docks.superresolve import SuperresolveDock
+from napari_cellinr.ui.panels.optics import OpticsSection
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import controller
 from napari_cellinr.ui.session.job import activity
@@ -247,17 +250,54 @@ def test_what_was_said_goes_with_its_layer_and_stays_out_of_other_docks(
     assert dock.panel.status.text() == ""
 
 
+def test_what_was_said_of_an_action_goes_with_the_next_layer(viewer, tmp_path, stack):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", "Denoise")
+    dock.open([tmp_path / "histology.png"])
+    assert "histology.png" in dock.panel.status.text()
+    viewer.add_labels(np.ones((4, 4), int))  # no image: the source is still none
+    assert dock.panel.status.text() == ""
+    dock.open([tmp_path / "none.tif"])
+    assert "none.tif" in dock.panel.status.text()
+    viewer.layers.remove("Labels")
+    assert "none.tif" in dock.panel.status.text()  # nothing was added
+    tifffile.imwrite(tmp_path / "dish.tif", stack)
+    dock.open([tmp_path / "dish.tif"])
+    assert dock.panel.status.text() == ""
+
+
+def test_caption_and_tools_go_with_what_they_are_about(viewer, layer, dock, use_job, idle):
+    layer.axis_labels = ("t", "y", "x")
+    dock.controller.confirm_axes(layer, "TYX")
+    job = use_job()
+    plain = job.fitted
+    job.fitted = lambda *given: replace(plain(*given), state={"w": np.zeros(1)})
+    dock.run()
+    idle(dock)
+    assert not dock.below.isHidden()
+    dock.fit_actions.swipe_button.click()
+    assert "Drag the line" in dock.panel.status.text()
+    dock.fit_actions.swipe_button.click()
+    assert dock.panel.status.text() == ""
+    dock.fit_actions.swipe_button.click()
+    viewer.layers.remove("denoised · membrane")
+    assert dock.panel.status.text() == ""
+    assert dock.below.isHidden()
+    assert dock.fit_actions.isHidden()
+
+
 @pytest.mark.parametrize("name", ["Denoise", "Super-resolve", "Reconstruct motion"])
 def test_settings_begin_with_what_decides_the_result(viewer, layer, name):
+    """For a reconstruction that is the microscope, then the preset; the rest is *Advanced*."""
     _, dock = viewer.window.add_plugin_dock_widget("napari-cellinr", name)
-    form = dock.form
+    form, config = dock.form, type(dock.form.config())
     shown = [form.layout().itemAt(place).widget() for place in range(form.layout().count())]
-    first = list(form._first.fields)
-    assert first == ["preset", "device"]
-    if form.section is not None:
-        assert shown.index(form.section) == 1
-    assert list(form._rest.fields)[:3] == ["steps", "seed", "max_seconds"]
-    assert shown.index(form.advanced) == len(shown) - 2  # Reset is the last
+    section = [] if form.section is None else [form.section]
+    assert isinstance(form.section, OpticsSection) is (name == "Reconstruct motion")
+    assert shown == [*section, form._first, form._plain, form.advanced, form.reset_button]
+    assert list(form._first.fields) == ["preset"]
+    rest = ["device", "steps", "seed", "max_seconds"]
+    assert list(form._rest.fields)[:4] == rest
+    assert not {one for one in form._plain.fields if one in rest or config.is_advanced(one)}
 
 
 def test_a_preview_says_what_it_covers_and_that_it_is_approximate(viewer, dock, use_job, idle):

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit
 
-from napari_cellinr import Image
+from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.config.optics import KINDS
+from napari_cellinr.ui.docks.reconstruct import TASK
 from napari_cellinr.ui.guided.microscope import LOOKS, MicroscopeChoice, picture_of, why_not
 from napari_cellinr.ui.panels.optics import OpticsSection
+from napari_cellinr.ui.widgets.fields import OptionalField
 
 pytestmark = pytest.mark.gui
 
@@ -49,3 +52,26 @@ def test_the_choice_fills_in_the_form_and_keeps_what_the_file_says(qtbot):
         window.choose_button.click()
     assert section.kind.value() == "dpc"
     assert "frame interval 0.5 s" in section.taken.text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_needed_says_so_in_words_of_the_form(kind, qtbot):
+    """Neither `[]` nor `None`, and no name of the code."""
+    section = OpticsSection()
+    qtbot.addWidget(section)
+    section.choose_kind(kind)
+    config = KINDS[kind]
+    for name in config.TYPICAL:
+        if (field := section.grid.fields.get(name)) is None:
+            continue
+        assert section.values()["optics"][name] is None or getattr(config(), name) is not None
+        boxes, edits = field.findChildren(QComboBox), field.findChildren(QLineEdit)
+        texts = [box.currentText() for box in boxes] + [edit.text() for edit in edits]
+        assert not {"[]", "None"}.intersection(texts), name
+        if getattr(config(), name) is None and not isinstance(field, OptionalField):
+            assert "needed" in {one.placeholderText() for one in [*boxes, *edits]}, name
+    labels = {one.text() for one in section.grid.findChildren(QLabel)}
+    assert not {text for text in labels if "_" in text or text in {"Otf", "N phases", "Na"}}
+    image = Image(np.zeros((config().frames_per_set * 4, 8, 8), np.float32), "TYX")
+    said = " ".join(TASK.check(NSTMConfig(optics=config()), image).values())
+    assert not [name for name in config.model_fields if "_" in name and name in said], said

@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Section(QWidget):
-    """Settings that need more than plain fields; shown below the form.
+    """Settings that need more than plain fields; shown above the others.
 
     Signals
     -------
@@ -83,6 +83,10 @@ class ResultPanel(QWidget):
         source
             The layer that was fitted.
         """
+
+    def has_another(self) -> bool:
+        """Return whether there is another result for the tools if that one is removed."""
+        return False
 
 
 def images_of(fitted: Fitted) -> Sequence[Shown]:
@@ -137,7 +141,7 @@ class Task:
     regions
         Whether a region of an image can be processed alone.
     section
-        The settings below the form, if there are any.
+        The settings above the others, if there are any.
     panel
         Creates the tools that are shown below the status line once there is a result, if any.
     """

@@ -13,7 +13,7 @@ from napari_cellinr.config.base import Settings, setting
 from napari_cellinr.config.optics.checks import check_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "BACKGROUND",
@@ -153,13 +153,20 @@ class Optics(Settings):
         )
 
     @classmethod
-    def named(cls, entries: Sequence[str]) -> str:
-        """Return entries of `ESSENTIAL` as text, with the unit of each setting."""
-        names = [entry.split(" or ") for entry in entries]
-        return ", ".join(" or ".join(map(cls._with_unit, entry)) for entry in names)
+    def named(cls, entries: Sequence[str], title: Callable[[str], str] = str) -> str:
+        """Return entries of `ESSENTIAL` as text, with the unit of each setting.
 
-    @classmethod
-    def _with_unit(cls, name: str) -> str:
-        """Return the name of a setting with its unit."""
-        unit = cls.unit(name)
-        return f"{name} ({unit})" if unit else name
+        Parameters
+        ----------
+        entries
+            The entries.
+        title
+            Returns what a setting is called, for its name.
+        """
+
+        def with_unit(name: str) -> str:
+            unit = cls.unit(name)
+            return f"{title(name)} ({unit})" if unit else title(name)
+
+        names = [entry.split(" or ") for entry in entries]
+        return ", ".join(" or ".join(map(with_unit, entry)) for entry in names)

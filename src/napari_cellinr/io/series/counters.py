@@ -6,11 +6,12 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.series.dates import seconds_in_names
+from napari_cellinr.io.series.gaps import UNEVEN, gap_warnings, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +37,6 @@ _LABELS: Final = {
 _THINGS: Final = {"T": "time points", "Z": "planes", "C": "channels"}
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
-
-_MOST_NAMED: Final = 8
-_UNEVEN: Final = 1.5
-"""Ratio of two differences between successive numbers above which one of them is a gap."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Counter:
         """What a message calls it, with its range."""
         place = _ORDINALS[self.place] if self.place < len(_ORDINALS) else f"{self.place + 1}th"
         name = f"{self.label!r}" if self.label else f"the {place} number"
-        return f"{name} ({_shown(self.levels[0])} to {_shown(self.levels[-1])})"
+        return f"{name} ({shown(self.levels[0])} to {shown(self.levels[-1])})"
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,9 @@ class Grid:
     varying
         Which numbers in a name differ between the files, from 0.
     warnings
-        Sentences about numbers that are missing.
+        Sentences about numbers that are missing, or mean another axis.
+    meant
+        The axis that the letters before a single number mean; empty if unknown.
     """
 
     paths: tuple[Path, ...]
@@ -109,6 +108,7 @@ class Grid:
     channels: tuple[str, ...] = ()
     varying: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    meant: str = ""
 
     def numbers(self) -> tuple[float, ...]:
         """Return the numbers in the names of the files; empty if they count more than one thing."""
@@ -153,10 +153,15 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     _check_distinct(paths, counter)
     ordered = tuple(paths[i] for i in order)
     places = tuple(found.place for found in varying)
-    warnings = (
-        (*_other_axis(counter, stack_axis), *_gaps(counter, stack_axis)) if len(paths) > 1 else ()
+    gaps = gap_warnings(counter.levels, _THINGS[stack_axis], stack_axis)
+    return Grid(
+        ordered,
+        stack_axis,
+        (len(paths),),
+        varying=places,
+        warnings=(*_other_axis(counter, stack_axis), *gaps),
+        meant=counter.axis,
     )
-    return Grid(ordered, stack_axis, (len(paths),), varying=places, warnings=warnings)
 
 
 def _dated(paths: Sequence[Path], seconds: Sequence[int], stack_axis: str) -> Grid:
@@ -165,7 +170,7 @@ def _dated(paths: Sequence[Path], seconds: Sequence[int], stack_axis: str) -> Gr
     ordered = tuple(paths[i] for i in order)
     steps = [seconds[b] - seconds[a] for a, b in pairwise(order)]
     usual = min(steps)
-    long = [i for i, step in enumerate(steps) if step >= _UNEVEN * usual]
+    long = [i for i, step in enumerate(steps) if step >= UNEVEN * usual]
     warnings = [
         "the dates in the names of the files are not equally spaced: "
         f"{ordered[i].name} is followed by {ordered[i + 1].name} after {steps[i]} s, others after "
@@ -304,9 +309,14 @@ def _over_axes(
         tuple(paths[i] for i in order),
         "".join(counter.axis for counter in ordered),
         shape,
-        tuple(f"{channels.label}{_shown(n)}" for n in channels.levels) if channels else (),
+        tuple(f"{channels.label}{shown(n)}" for n in channels.levels) if channels else (),
         varying,
-        tuple(text for c in ordered if c.axis != "C" for text in _gaps(c, c.axis)),
+        tuple(
+            text
+            for c in ordered
+            if c.axis != "C"
+            for text in gap_warnings(c.levels, _THINGS[c.axis], c.axis)
+        ),
     )
 
 
@@ -342,26 +352,6 @@ def _check_distinct(paths: Sequence[Path], counter: Counter) -> None:
         seen[number] = path
 
 
-def _gaps(counter: Counter, axis: str) -> tuple[str, ...]:
-    """Return a warning about numbers that are missing between others; empty if none are."""
-    levels = counter.levels
-    steps = [b - a for a, b in pairwise(levels)]
-    usual = min(steps)
-    gaps = [i for i, step in enumerate(steps) if step >= _UNEVEN * usual]
-    if not gaps:
-        return ()
-    regular = all(math.isclose(step, usual * round(step / usual)) for step in steps)
-    missing = f" ({_missing(levels, gaps, usual)})" if regular else ""
-    before, after = _shown(levels[gaps[0]]), _shown(levels[gaps[0] + 1])
-    what = _THINGS[axis]
-    return (
-        f"numbers are missing in the names of the files{missing}: {before} is followed by {after}. "
-        f"The {what} are therefore not equally spaced; a constant step along {axis}, and what is "
-        "computed between them, are wrong there. Add the missing files, or use the files on one "
-        "side of the gap.",
-    )
-
-
 def _other_axis(counter: Counter, axis: str) -> tuple[str, ...]:
     """Return a warning if the letters before the number mean another axis; empty if not."""
     if counter.axis in {"", axis}:
@@ -372,21 +362,6 @@ def _other_axis(counter: Counter, axis: str) -> tuple[str, ...]:
     )
 
 
-def _missing(levels: Sequence[float], gaps: Sequence[int], step: float) -> str:
-    """Return the first missing numbers, separated by commas."""
-    found = (
-        _shown(levels[i] + step * n)
-        for i in gaps
-        for n in range(1, round((levels[i + 1] - levels[i]) / step))
-    )
-    shown = list(islice(found, _MOST_NAMED + 1))
-    return ", ".join(shown if len(shown) <= _MOST_NAMED else [*shown[:-1], "…"])
-
-
 def _number(text: str) -> float:
     """Return a number; whole ones exactly, because dates with a time have up to 17 digits."""
     return int(text) if text.isdecimal() else float(text)
-
-
-def _shown(number: float) -> str:
-    return str(int(number)) if number == int(number) else f"{number:g}"

@@ -171,6 +171,7 @@ class BeforeAfter(QObject):
         self.caption = ""
         if view is not None:
             view.end()
+            self._requests.controller.said.emit("info", "")  # the caption is outdated
 
     def _on_swipe_key(self, viewer: Any) -> None:
         self.toggle("swipe")

@@ -31,6 +31,7 @@ from napari_cellinr.ui.session.work.compare import profile
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import CURVES, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import scroll_area
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
@@ -248,6 +249,7 @@ class CompareDock(TabbedDock):
 
             self._plot = ProfilePlot(self)
             self._layout.insertWidget(self._layout.indexOf(self.legend), self._plot)
+            tab_as_seen(self)
         self._on_theme()
         return self._plot
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from qtpy.QtCore import Qt, QTimer, Slot
 from qtpy.QtWidgets import (
@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 from napari_cellinr.errors import AxesError, CellINRError, ConfigError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.runs.estimates import cost
-from napari_cellinr.ui.layers.convert import why_no_image
+from napari_cellinr.ui.layers.convert import find, why_no_image
 from napari_cellinr.ui.layers.numbered import OpeningCancelledError
 from napari_cellinr.ui.layers.opening import can_open, is_series
 from napari_cellinr.ui.panels.fit.fit_buttons import FitButtons
@@ -34,10 +34,11 @@ from napari_cellinr.ui.session.job.devices import device_list
 from napari_cellinr.ui.widgets.fields import ChoiceField
 from napari_cellinr.ui.widgets.forms import ConfigForm
 from napari_cellinr.ui.widgets.scrolled import scroll_area
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     import napari
     from napari.layers import Image as ImageLayer
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from napari_cellinr.ui.task import Task
 
 __all__ = ["FitDock"]
+
+SETTINGS_HEIGHT: Final = 120
+"""Smallest height of the settings in pixels: the tools of a result scroll instead."""
 
 
 class FitDock(TabbedDock):
@@ -100,6 +104,8 @@ class FitDock(TabbedDock):
         self.panel.run_button.clicked.connect(self.run)
         self.panel.preview_button.clicked.connect(self.preview)
         self.controller.finished.connect(self._on_finished)
+        self._result_id: Hashable | None = None
+        self.controller.layers_changed.connect(self._on_layers)
         self.controller.state_changed.connect(self.keep_on_screen)
         self._console = console_of(napari_viewer)
         self.dispatcher.add_form(self.show_settings)
@@ -200,14 +206,17 @@ class FitDock(TabbedDock):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(8)
-        layout.addWidget(scroll_area(settings), 1)
+        area = scroll_area(settings)
+        area.setMinimumHeight(SETTINGS_HEIGHT)
+        layout.addWidget(area, 1)
         layout.addWidget(self.parts)
         layout.addWidget(self.panel)
-        layout.addWidget(self.fit_actions)
+        self.panel.add_below(self.fit_actions)
         if self.below is not None:
             self.below.hide()
-            layout.addWidget(self.below)
+            self.panel.add_below(self.below)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        tab_as_seen(self)
 
     def _prefer(self) -> None:
         """Select the device of the preferences, if the method can use it."""
@@ -300,6 +309,16 @@ class FitDock(TabbedDock):
         if self.below is not None and result.task is self.task and not result.quick:
             self.below.show_result(result.fitted, result.layers[0], result.source)
             self.below.show()
+            self._result_id = result.layers[0].unique_id
+
+    @Slot()
+    def _on_layers(self) -> None:
+        """Hide the tools of a result that was removed."""
+        if self.below is None or self._result_id is None:
+            return
+        if find(self.controller.viewer, self._result_id) is None:
+            self._result_id = None
+            self.below.setVisible(self.below.has_another())
 
     @Slot()
     def _show_devices(self) -> None:

@@ -13,6 +13,7 @@ from napari_cellinr.ui.panels.motion import MotionPanel
 from napari_cellinr.ui.panels.optics import OpticsSection
 from napari_cellinr.ui.session.checks import image_fault
 from napari_cellinr.ui.task import Task, quick_settings
+from napari_cellinr.ui.widgets.forms import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,8 @@ def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
     if not fault and (wrong := _axes_fault(optics, image)):
         return {"axes": wrong}
     if not fault and (missing := optics.missing(calibrated(image))):
-        return {"optics": f"Enter what the layer does not state: {optics.named(missing)}."}
+        wanted = optics.named(missing, title_of)
+        return {"optics": f"Enter what the layer does not state: {wanted}."}
     per_set = optics.frames_per_set
     if not fault and n_frames % per_set:
         fault = f"The image has {n_frames} frames; a multiple of {per_set} (one set) is needed."

@@ -30,6 +30,8 @@ from napari_cellinr.ui.history.step_list import StepList
 from napari_cellinr.ui.session.console import console_of
 from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
+from napari_cellinr.ui.widgets.chosen_file import chosen_file
+from napari_cellinr.ui.widgets.labels import wrapping_label
 from napari_cellinr.ui.widgets.tabs import MINIMUM_WIDTH, TabbedDock
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ class ScriptDock(TabbedDock):
         self.text.setPlaceholderText(
             "No steps recorded yet. Open and denoise an image: the steps appear here as a script."
         )
+        self.message = wrapping_label()
+        self.message.hide()
         self.highlight = CodeSyntaxHighlight(self.text.document(), "python", self._theme())
         self._make_buttons()
         self._lay_out()
@@ -99,11 +103,18 @@ class ScriptDock(TabbedDock):
         for button in self._buttons:
             button.setEnabled(bool(macro.steps))
         self.record_box.setChecked(self.dispatcher.recorder.is_on)
+        self._say("")  # what was said is about another script
 
     @Slot()
     def copy(self) -> None:
         """Copy the displayed script to the clipboard."""
         QApplication.clipboard().setText(self._script)  # the widget replaces rare line breaks
+        self._say("The script is in the clipboard.")
+
+    def _say(self, text: str) -> None:
+        """Show a message below the script; an empty one hides it."""
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
 
     @Slot()
     def insert(self) -> None:
@@ -131,10 +142,15 @@ class ScriptDock(TabbedDock):
     def save(self) -> None:
         """Ask for a file, and save the displayed script in it."""
         suffix = ".sh" if self.style_box.currentData() == "cli" else ".py"
-        filters = f"Script (*{suffix});;Recipe (*.json);;Notebook (*.ipynb)"
-        name, _ = QFileDialog.getSaveFileName(self, "Save script", f"macro{suffix}", filters)
+        kinds = {f"Script (*{suffix})": suffix, "Recipe (*.json)": ".json"}
+        kinds["Notebook (*.ipynb)"] = ".ipynb"
+        name, kind = QFileDialog.getSaveFileName(
+            self, "Save script", f"macro{suffix}", ";;".join(kinds)
+        )
         if name:
-            self.save_as(name)
+            first = kinds.get(kind, suffix)
+            with self.dispatcher.controller.errors_shown():
+                self.save_as(str(chosen_file(name, (first, *kinds.values()))))
 
     def save_as(self, name: str) -> None:
         """Save the displayed script; `.json` is a recipe, `.ipynb` a notebook.
@@ -142,8 +158,11 @@ class ScriptDock(TabbedDock):
         An existing file is replaced: the dialog has asked.
         """
         with self.dispatcher.controller.errors_shown():
+            self._say("")
             style = self.style_box.currentData()
             self.console.save_macro(Path(name), style=style, overwrite=True)
+            self._say(f"{Path(name).name} is written.")
+            self.message.setToolTip(name)
 
     @Slot()
     def replay(self) -> None:
@@ -228,6 +247,7 @@ class ScriptDock(TabbedDock):
         inner.addLayout(top)
         inner.addWidget(self.text, 1)
         inner.addLayout(buttons)
+        inner.addWidget(self.message)
         self.steps, self.runs = StepList(self.dispatcher), RunTable(self.dispatcher)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)

@@ -144,7 +144,7 @@ class LiveLayer:
         self._added = added
         self._layer_id: Hashable | None = None
         self._limits: tuple[float, float] | None = None
-        self._width: float | None = None
+        self._held: tuple[float, float] | None = None
         self._buffer: NDArray[np.float32] | None = None
         self._arrows = LiveArrows(viewer, given, f"{result_name('motion', name)} (running)")
 
@@ -253,18 +253,19 @@ class LiveLayer:
         return tuple(layer.contrast_limits) != self._limits
 
     def _widen_contrast(self, layer: ImageLayer, preview: Image) -> None:
-        """Widen contrast limits that are half as wide as the values of a preview, or empty.
+        """Set contrast limits anew that hold less than half of the values of a preview.
 
-        A fit may start with a flat image. Limits that followed every preview would flicker.
+        A fit may start with a flat image, and its brightness may shift. Limits that followed every
+        preview would flicker.
         """
         if not self._from_data or self._is_moved(layer):
             return
         limits = visible_contrast_of(preview)
         if limits is None:
             return
-        width = limits[1] - limits[0]
-        if self._width is None or width > 2 * self._width:
-            self._width = width
+        held = None if self._held is None else _common(self._held, limits)
+        if held is None or held < (limits[1] - limits[0]) / 2:
+            self._held = limits
             self._set_contrast(layer, limits)
 
     def _set_contrast(self, layer: ImageLayer, limits: tuple[float, float]) -> None:
@@ -317,6 +318,11 @@ class LiveLayer:
             scale=tuple(steps[axis] for axis in self._given.axes),
             translate=tuple(starts.get(axis, origin) for axis, origin in pairs),
         )
+
+
+def _common(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return how long the common part of two ranges is; negative if there is none."""
+    return min(one[1], other[1]) - max(one[0], other[0])
 
 
 def _shown_axes(viewer: napari.Viewer, layer: ImageLayer, given: Image) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Slot
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QPushButton, QSpinBox
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSpinBox, QVBoxLayout
 
 from napari_cellinr.motion import ARROWS
 from napari_cellinr.ui.layers.convert import find
@@ -17,6 +17,7 @@ from napari_cellinr.ui.session.dispatcher import dispatcher_of
 from napari_cellinr.ui.session.work.motion import MOTION_OF
 from napari_cellinr.ui.task import ResultPanel
 from napari_cellinr.ui.widgets.boxes import list_layers
+from napari_cellinr.ui.widgets.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -57,6 +58,10 @@ class MotionPanel(ResultPanel):
         self._scene_id = layer.unique_id
         self._list()
         self.colour_bar.refresh()  # only now is it noted that they are its arrows
+
+    def has_another(self) -> bool:
+        """Return whether another reconstruction is in the viewer, whose motion is shown then."""
+        return find(self._controller.viewer, self._scene_id) is not None
 
     @Slot()
     def show_arrows(self) -> None:
@@ -165,7 +170,7 @@ class MotionPanel(ResultPanel):
         self.table_button.setToolTip("Show distance and speed of every track, and save them.")
         for box in (self.kind, self.box, self.colour):
             box.setMinimumContentsLength(8)
-            box.setMinimumWidth(115)  # room for “from reference”, and for the second column
+            box.setMinimumWidth(120)  # room for “from reference”, and for the second column
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -193,17 +198,12 @@ class MotionPanel(ResultPanel):
         self.button.setToolTip("Track these points; the result is a Tracks layer.")
 
     def _lay_out(self) -> None:
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        grid.addWidget(self.every, 0, 0)
-        grid.addWidget(self.shortest, 0, 1)
-        grid.addWidget(self.kind, 1, 0)
-        grid.addWidget(self.arrows_button, 1, 1)
-        grid.addWidget(self.box, 2, 0)
-        grid.addWidget(self.button, 2, 1)
-        grid.addWidget(self.colour, 3, 0)
-        grid.addWidget(self.table_button, 3, 1)
-        grid.addWidget(self.colour_bar, 4, 0, 1, 2)
-        for column, part in enumerate((6, 5)):  # boxes need room for their arrows
-            grid.setColumnStretch(column, part)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(Columns((self.every, self.shortest)))  # these are wider than the others
+        pairs = (
+            self.kind, self.arrows_button, self.box, self.button, self.colour, self.table_button,
+        )  # fmt: skip
+        layout.addWidget(Columns(pairs))
+        layout.addWidget(self.colour_bar)

@@ -24,8 +24,9 @@ from napari_cellinr.ui.widgets.fields import (
     TextField,
     make_field,
 )
-from napari_cellinr.ui.widgets.forms import FieldGrid
+from napari_cellinr.ui.widgets.forms import FieldGrid, with_titles
 from napari_cellinr.ui.widgets.labels import wrapping_label
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +88,7 @@ class OpticsSection(Section):
             grid = self.grids[kind] = OpticsGrid(kind)
             grid.edited.connect(self._on_edited)
             self._layout.insertWidget(4, grid)
+            tab_as_seen(self)
         return self.grids[kind]
 
     def values(self) -> dict[str, Any]:
@@ -170,7 +172,7 @@ class OpticsSection(Section):
         try:
             optics_from_dict(self.values()["optics"])
         except ConfigError as error:
-            self.error.setText(str(error))
+            self.error.setText(with_titles(str(error), KINDS[str(self.kind.value())]))
         else:
             self.error.setText(self._fault)
         self.error.setVisible(bool(self.error.text()))
@@ -251,7 +253,7 @@ class _Grid(FieldGrid):
             inner = make_field(config_type, name, optional=optional and not needed)
             optional = False
         if needed:
-            if isinstance(inner, TextField):
+            if isinstance(inner, TextField | ChoiceField):
                 inner.prompt("needed")
             return inner
         empty = "none" if name in config_type.FILES else "automatic"
@@ -277,7 +279,7 @@ class ListField(TextField):
     def set_value(self, value: Any) -> None:
         """Show lists without the outer brackets."""
         text = json.dumps(value or [])
-        super().set_value(text[1:-1] if isinstance(value, list | tuple) else text)
+        super().set_value(text[1:-1] if not value or isinstance(value, list | tuple) else text)
 
 
 class FileField(TextField):

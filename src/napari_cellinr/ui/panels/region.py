@@ -141,7 +141,7 @@ class RegionChoice(QWidget):
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.box.setMinimumContentsLength(4)
+        self.box.setMinimumContentsLength(3)
         self.box.setAccessibleName("Region")
         self.box.setToolTip(
             "Part of the image to preview and run: the rectangle around the selected shapes of a "

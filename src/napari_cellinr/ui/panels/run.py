@@ -22,6 +22,7 @@ from napari_cellinr.ui.session.job.pace import Pace, duration
 from napari_cellinr.ui.widgets.buttons import guide_button, push_button
 from napari_cellinr.ui.widgets.labels import COLOURS, wrapping_label
 from napari_cellinr.ui.widgets.scrolled import Scrolled
+from napari_cellinr.ui.widgets.tab_order import tab_as_seen
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -72,7 +73,8 @@ class RunPanel(QWidget):
         self.status = wrapping_label()
         self._lay_out()
         self._about: Hashable | None = None
-        controller.layers_changed.connect(self._forget_gone)
+        self._layers_then: set[Hashable] | None = None
+        controller.layers_changed.connect(self._on_layers)
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
         controller.said.connect(self.say)
@@ -135,11 +137,18 @@ class RunPanel(QWidget):
             self.forget()
 
     @Slot()
-    def _forget_gone(self) -> None:
-        """Remove what was said of a layer that is not in the viewer any more."""
-        is_gone = self._about is not None and find(self._controller.viewer, self._about) is None
-        if is_gone and self._controller.state == "idle":
+    def _on_layers(self) -> None:
+        """Remove what was said of a layer that is gone, or of an action before the last one."""
+        if self._controller.state != "idle":
+            return
+        if self._about is not None and find(self._controller.viewer, self._about) is None:
             self.forget()
+        if self._layers_then is not None and self._layers() - self._layers_then:
+            self._layers_then = None
+            self.status.setText("")
+
+    def _layers(self) -> set[Hashable]:
+        return {layer.unique_id for layer in self._controller.viewer.layers}
 
     def _is_foreign(self) -> bool:
         """Return whether the last job was the fit of another dock."""
@@ -184,6 +193,9 @@ class RunPanel(QWidget):
         """
         self.status.setStyleSheet(COLOURS[kind])
         self.status.setText(text)
+        # Between jobs it is about an action, such as a file that could not be opened: it is
+        # outdated once the next one has added a layer.
+        self._layers_then = self._layers() if self._controller.state == "idle" else None
 
     def advise(self, text: str) -> None:
         """Show advice on the settings above the buttons; an empty text hides it."""
@@ -263,6 +275,10 @@ class RunPanel(QWidget):
         self._messages.addWidget(self.status)
         self._layout.addWidget(Scrolled(messages))
 
+    def add_below(self, widget: QWidget) -> None:
+        """Add tools for the result below its message; they scroll where there is no room."""
+        self._messages.addWidget(widget)
+
     def _loss_plot(self) -> LossPlot:
         """Return the plot, created at the first run: importing pyqtgraph takes 0.3 s."""
         if self._plot is None:
@@ -276,6 +292,7 @@ class RunPanel(QWidget):
                 layout.setContentsMargins(0, 0, 0, 0)
             self.curve.addWidget(self._plot)
             self._messages.insertWidget(0, self.curve)
+            tab_as_seen(self)
         return self._plot
 
     def _text_colour(self) -> str:

@@ -67,14 +67,21 @@ class ChoiceField(Field):
         return self._box.currentData()
 
     def set_value(self, value: Any) -> None:
-        """Select a value; one that is not listed, such as one of several GPUs, is added."""
+        """Select a value, or nothing for None.
+
+        One that is not listed, such as one of several GPUs, is added.
+        """
         self.offer([value])
-        self._box.setCurrentIndex(self._box.findData(value))
+        self._box.setCurrentIndex(-1 if value is None else self._box.findData(value))
+
+    def prompt(self, text: str) -> None:
+        """Show a grey text while nothing is chosen."""
+        self._box.setPlaceholderText(text)
 
     def offer(self, values: Sequence[Any]) -> None:
         """Add choices that are not listed yet."""
         for value in values:
-            if self._box.findData(value) < 0:
+            if value is not None and self._box.findData(value) < 0:
                 self._box.addItem(str(value), value)
 
     def disable(self, reasons: Mapping[str, str]) -> None:

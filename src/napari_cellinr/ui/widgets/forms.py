@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config.base import Settings
     from napari_cellinr.ui.task import Section
 
-__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid", "with_titles"]
+__all__ = ["LABEL_WIDTH", "ConfigForm", "FieldGrid", "title_of", "with_titles"]
 
 LABEL_WIDTH: Final = 122
 """Width of the label column in pixels, so that the panels of a dock are aligned."""
@@ -31,17 +31,18 @@ _TITLES: Final = {
     "estimate": "Initial estimate",
     "held_out": "Held-out fraction",
     "max_seconds": "Time limit",
+    "n_phases": "Number of phases",
     "seed": "Random seed",
 }
 """Labels of settings whose names alone are not clear."""
 
-_FIRST: Final = ("preset", "device")
-"""Settings above all others."""
+_FIRST: Final = ("preset",)
+"""Settings above all others of the method."""
 
-_LAST: Final = ("steps", "seed", "max_seconds")
-"""Settings of every method that the preset makes unimportant; the first ones under *Advanced*."""
+_LAST: Final = ("device", "steps", "seed", "max_seconds")
+"""Settings of every method that hardly change the result; the first ones under *Advanced*."""
 
-_ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "psf": "PSF"}
+_ABBREVIATIONS: Final = {"fwhm": "FWHM", "led": "LED", "na": "NA", "otf": "OTF", "psf": "PSF"}
 
 _Config = TypeVar("_Config", bound="Config")
 
@@ -115,8 +116,8 @@ class FieldGrid(QWidget):
 class ConfigForm(QWidget, Generic[_Config]):
     """A form generated from the fields of a configuration, with help, unit and range.
 
-    Preset and device come first, then the section, then the settings that decide the result; the
-    others are collapsed. Errors are shown below their fields.
+    The section comes first, then the preset and the settings that decide the result; the others
+    are collapsed. Errors are shown below their fields.
 
     Signals
     -------
@@ -203,9 +204,9 @@ class ConfigForm(QWidget, Generic[_Config]):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(self._first)
         if self.section is not None:
             layout.addWidget(self.section)
+        layout.addWidget(self._first)
         layout.addWidget(self._plain)
         self.advanced = QCollapsible("Advanced settings", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
@@ -241,7 +242,7 @@ class ConfigForm(QWidget, Generic[_Config]):
         try:
             self._type(**{name: value})
         except ConfigError as error:
-            return str(error)
+            return with_titles(str(error), self._type)
         return ""
 
 
@@ -274,6 +275,7 @@ def with_titles(text: str, config_type: type[Settings]) -> str:
     """
     for name in config_type.model_fields:
         title = title_of(name)
+        text = re.sub(rf"^{name} = ", f"{title} = ", text)
         text = re.sub(rf"(?<![\w/-]){name}=(\w+(?:\.\d+)?)", rf"“{title}: \1”", text)
         if "_" in name:  # other names are words of the language
             text = re.sub(rf"(?<![\w/-]){name}(?![\w=])", f"“{title}”", text)

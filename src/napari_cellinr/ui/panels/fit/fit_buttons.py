@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image as ImageLayer
 from qtpy.QtCore import Slot
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QPushButton, QVBoxLayout, QWidget
 
 from napari_cellinr.errors import CellINRError
 from napari_cellinr.io import FITTED_SUFFIX
@@ -28,6 +28,7 @@ from napari_cellinr.ui.panels.show_button import ShowButton
 from napari_cellinr.ui.session.actions import StartLayer
 from napari_cellinr.ui.session.work.doubt import why_no_doubt
 from napari_cellinr.ui.widgets.chosen_file import chosen_file
+from napari_cellinr.ui.widgets.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +42,6 @@ __all__ = ["FitButtons"]
 
 MOST_STEPS = 1_000_000
 """Largest number of steps that can be added at once."""
-
-COLUMNS = 2
-"""Buttons per row: three would be cut at 300 pixels."""
 
 
 class FitButtons(QWidget):
@@ -73,11 +71,10 @@ class FitButtons(QWidget):
         super().__init__()
         self._dispatcher, self._task, self._chosen, self._use = dispatcher, task, chosen, use
         self._form: RenderForm | None = None
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(4)
-        for column in range(COLUMNS):
-            self._grid.setColumnStretch(column, 1)
+        self._columns = Columns()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._columns)
         self._buttons: list[tuple[QPushButton, str]] = []
         self.save_button = self.add(
             "Save fit …",
@@ -97,20 +94,21 @@ class FitButtons(QWidget):
         self.settings_button = self.add(
             "Use these settings", "Copy the settings of “{}” into the form.", self.use_settings
         )
-        self.doubt_button = self.add(
-            "Where not to trust",
-            "Show in red where “{}” is not to be trusted, by its own estimate of its error; click "
-            "again to hide it.",
-            self.show_doubt,
-        )
         self.swipe_button = self.add(
             "Before / after",
             f"Show the source of “{{}}” on the left of a line, the result on its right "
             f"(key {SWIPE_KEY}); click again to end it.",
             self.swipe,
         )
+        # The longest texts are in one column, so that two columns fit a dock of 266 pixels.
+        self.doubt_button = self.add(
+            "Where not to trust",
+            "Show in red where “{}” is not to be trusted, by its own estimate of its error; click "
+            "again to hide it.",
+            self.show_doubt,
+        )
         self.show_button = ShowButton(dispatcher, self.result_layer)
-        self._grid.addWidget(self.show_button, *divmod(len(self._buttons), COLUMNS))
+        self._columns.add(self.show_button)
         dispatcher.controller.layers_changed.connect(self.refresh)
         dispatcher.controller.finished.connect(self.refresh)
         dispatcher.viewer.layers.selection.events.active.connect(self._on_selected)
@@ -130,7 +128,7 @@ class FitButtons(QWidget):
         """
         button = QPushButton(text)
         button.clicked.connect(action)
-        self._grid.addWidget(button, *divmod(len(self._buttons), COLUMNS))
+        self._columns.add(button)
         self._buttons.append((button, tip))
         return button
 

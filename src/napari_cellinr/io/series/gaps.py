@@ -1,0 +1,63 @@
+"""Numbers that are missing between those in the names of files."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["UNEVEN", "gap_warnings", "shown"]
+
+UNEVEN: Final = 1.5
+"""Ratio of two differences between successive numbers above which one of them is a gap."""
+
+_MOST_NAMED: Final = 8
+
+
+def gap_warnings(levels: Sequence[float], what: str, axis: str) -> tuple[str, ...]:
+    """Return a warning about numbers that are missing between others; empty if none are.
+
+    Parameters
+    ----------
+    levels
+        The numbers in ascending order, each once.
+    what
+        What they count, such as `time points`.
+    axis
+        Its axis.
+    """
+    if len(levels) < 2:
+        return ()
+    steps = [b - a for a, b in pairwise(levels)]
+    usual = min(steps)
+    gaps = [i for i, step in enumerate(steps) if step >= UNEVEN * usual]
+    if not gaps:
+        return ()
+    regular = all(math.isclose(step, usual * round(step / usual)) for step in steps)
+    missing = f" ({_missing(levels, gaps, usual)})" if regular else ""
+    before, after = shown(levels[gaps[0]]), shown(levels[gaps[0] + 1])
+    return (
+        f"numbers are missing in the names of the files{missing}: {before} is followed by {after}. "
+        f"The {what} are therefore not equally spaced; a constant step along {axis}, and what is "
+        "computed between them, are wrong there. Add the missing files, or use the files on one "
+        "side of the gap.",
+    )
+
+
+def _missing(levels: Sequence[float], gaps: Sequence[int], step: float) -> str:
+    """Return the first missing numbers, separated by commas."""
+    found = (
+        shown(levels[i] + step * n)
+        for i in gaps
+        for n in range(1, round((levels[i + 1] - levels[i]) / step))
+    )
+    first = list(islice(found, _MOST_NAMED + 1))
+    return ", ".join(first if len(first) <= _MOST_NAMED else [*first[:-1], "…"])
+
+
+def shown(number: float) -> str:
+    """Return a number as text, a whole one without a point."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
