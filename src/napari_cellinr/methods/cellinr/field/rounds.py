@@ -286,7 +286,7 @@ class Rounds:
             levels.append(one.results.ravel())
         places, factors = calibrate(np.concatenate(ratios), np.concatenate(levels))
         result = self.views[-1] + self.correction
-        real = [Left(result[box], (self.values - result)[box]) for box in self.boxes]
+        real = [Left(result[box], self.values[box] - result[box]) for box in self.boxes]
         correlated = self.part.noise.grain > 0
         factors *= np.interp(places, *relative_error(real, drawn, correlated=correlated))
         if self.part.noise.offset_sd == 0:  # errors that voxels have in common keep their order
