@@ -8,10 +8,19 @@ from scipy.ndimage import gaussian_filter
 from napari_cellinr import CellINRConfig, Image, denoise, load_fit, render
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.fitting.problem import PreviewRequest
+from napari_cellinr.methods.cellinr.field import mixed, rounds
 from napari_cellinr.methods.cellinr.field import problem as field_problem
-from napari_cellinr.methods.cellinr.field import rounds
+from napari_cellinr.methods.cellinr.field.brightest import lost_brightness
+from napari_cellinr.methods.cellinr.field.calibrate import by_frequency
 from napari_cellinr.methods.cellinr.field.gate import blend
-from napari_cellinr.methods.cellinr.field.mixed import WIDTHS, smoothed, smoothed_part, sparse_part
+from napari_cellinr.methods.cellinr.field.left import Left, relative_error
+from napari_cellinr.methods.cellinr.field.mixed import (
+    WIDTHS,
+    filtered_part,
+    smoothed,
+    smoothed_part,
+    sparse_part,
+)
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.model import ResidualField
 
@@ -280,3 +289,104 @@ def test_with_little_light_a_smoothed_image_makes_the_result_better(monkeypatch)
     assert without.report["field"]["smoothed"] == 0
     errors = [np.square(f.images[0].array() - truth).mean() for f in (with_it, without)]
     assert errors[0] < 0.99 * errors[1]
+
+
+@pytest.mark.parametrize(("spread", "near"), [(0.0, 0.3), (0.5, 0.2), (3.0, 0.03)])
+def test_errors_by_the_frequency_of_a_brightness_are_the_true_ones(spread, near):
+    """Of a truth of normal brightness, whose results err by 1."""
+    generator = np.random.default_rng(0)
+    truth = spread * generator.standard_normal(120_000)
+    error = generator.standard_normal(len(truth))
+    results = (truth + error).astype(np.float32)
+    levels, factors = by_frequency(results, np.ones_like(results))
+    order = np.argsort(results)
+    true = [(error[part] ** 2).mean() ** 0.5 for part in np.array_split(order, len(levels))]
+    # smoothed frequencies are wider, which counts most where all of the truth is one value
+    np.testing.assert_allclose(factors, np.maximum(true, 0.5), atol=near)
+
+
+def test_brightness_that_varies_far_more_than_results_err_says_nothing():
+    results = np.linspace(0, 1e6, 5000, dtype=np.float32)
+    assert (by_frequency(results, np.ones_like(results))[1] == 1).all()
+
+
+def left(noise=1.0, lost=0.0, seed=0):
+    """Return what a result leaves that is too dark at its brightest third by a smooth pattern."""
+    generator = np.random.default_rng(seed)
+    results = np.broadcast_to(np.linspace(0, 10, 96, dtype=np.float32), (1, 96, 96))
+    pattern = gaussian_filter(generator.standard_normal(results.shape), (0, 2, 2))
+    error = np.where(results > 20 / 3, (0.3 + lost) / pattern.std(), 0.3 / pattern.std()) * pattern
+    drawn = noise * generator.standard_normal(results.shape)
+    return Left(results, (drawn + error).astype(np.float32), error.astype(np.float32))
+
+
+def test_errors_are_those_of_synthetic_images_where_what_is_left_is_alike():
+    _, found = relative_error([left(seed=1)], [left(), left(seed=2)], correlated=False)
+    np.testing.assert_allclose(found, 1, atol=0.15)
+
+
+def test_errors_grow_with_the_noise_and_where_structure_is_lost():
+    _, louder = relative_error([left(noise=1.7, seed=1)], [left()], correlated=False)
+    _, lost = relative_error([left(lost=0.6, seed=1)], [left()], correlated=False)
+    assert (louder > 1.3).all()
+    assert lost[0] == pytest.approx(1, abs=0.15)
+    assert lost[1] < 1.3  # next to what is lost
+    assert lost[2] > 2
+
+
+def test_what_noise_with_a_grain_leaves_says_nothing():
+    _, found = relative_error([left(noise=3.0, seed=1)], [left()], correlated=True)
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(("lost", "least", "most"), [(0.0, 0.0, 0.1), (1.0, 0.5, 1.0)])
+def test_lost_brightness_is_found_and_noise_is_not_taken_for_it(lost, least, most):
+    """Results follow their own noise, in the image as in the synthetic one."""
+    images = []
+    for seed in range(2):
+        generator = np.random.default_rng(seed)
+        truth = generator.exponential(1.0, (1, 160, 160))
+        noise = generator.standard_normal(truth.shape)
+        results = (truth + 0.2 * noise - (1 - seed) * lost * (truth > 4)).astype(np.float32)
+        errors = (truth - results).astype(np.float32)
+        images.append(Left(results, (truth + noise - results).astype(np.float32), errors))
+    levels, found = lost_brightness(images[0], images[1:])
+    assert (np.diff(levels) > 0).all()
+    assert found[0] == 0
+    assert least <= found[-1] <= most
+
+
+def test_with_little_light_bright_structures_keep_more_of_their_brightness(monkeypatch):
+    raw, truth = recording((96, 96), seed=3, photons=4.0)
+    with_it = denoise(raw, background="keep").image("result").array()
+    monkeypatch.setattr(rounds, "dimness", lambda result: 0.0)
+    without = denoise(raw, background="keep").image("result").array()
+    bright, dark = truth > np.quantile(truth, 0.97), truth < np.quantile(truth, 0.5)
+    kept, before = (image[bright].mean() - image[dark].mean() for image in (with_it, without))
+    assert before < kept < truth[bright].mean() - truth[dark].mean()
+
+
+@pytest.mark.parametrize(("gain", "part"), [(-0.1, 0.7), (0.2, 0.7), (0.375, 0.35), (2.0, 0.0)])
+def test_the_second_filter_counts_where_the_network_gains_little(gain, part):
+    assert filtered_part(gain) == pytest.approx(part)
+
+
+def test_the_second_filter_is_mixed_into_planes_in_that_part(monkeypatch):
+    """Of what is added in stabilised values."""
+    raw = recording((48, 48), seed=1)[0]
+    images = []
+    for part in (0.0, 0.35, 0.7):
+        monkeypatch.setattr(mixed, "filtered_part", lambda gain, part=part: part)
+        fit = denoise(raw, background="keep", steps=8)
+        images.append(fit.state["correction"].numpy())
+    np.testing.assert_allclose(images[1], (images[0] + images[2]) / 2, atol=1e-5)
+    assert np.abs(images[2] - images[0]).max() > 0.01
+
+
+def test_volumes_are_not_filtered_again(monkeypatch):
+    raw, _ = recording((6, 24, 24), seed=2)
+    images = []
+    for part in (0.0, 0.7):
+        monkeypatch.setattr(mixed, "filtered_part", lambda gain, part=part: part)
+        images.append(denoise(raw, **TOY).image("result").array())
+    np.testing.assert_array_equal(*images)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from napari_cellinr.methods.cellinr.model import N_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-__all__ = ["COVERAGE", "INTERVAL", "HeldOut", "calibrate"]
+__all__ = ["COVERAGE", "INTERVAL", "by_frequency", "calibrate"]
 
 COVERAGE, INTERVAL = 0.9, 1.6449
 """Fraction of the voxels whose error is at most so many standard errors."""
@@ -22,79 +21,17 @@ COVERAGE, INTERVAL = 0.9, 1.6449
 PASSES = 6
 """Improvements of the factors, each of which also serves the voxels between two levels."""
 
-EXPECTED, SPREAD = 1.2, 1.0
-"""Mean and standard deviation, over images, of the squared error relative to synthetic images."""
+CELLS = 8
+"""Cells of a histogram of brightness per standard error."""
 
-NOISE_SPREAD = 0.05
-"""Standard deviation of the variance of the noise, which is estimated."""
+SMOOTHNESS = 0.5
+"""Width of the Gaussian by which a histogram of brightness is smoothed, in standard errors."""
 
-RANGE = (0.3, 9.0)
-"""Smallest and largest squared error relative to synthetic images."""
+MOST_CELLS = 20_000
+"""Cells of a histogram above which brightness varies far more than results err."""
 
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Results at held-out voxels, and how far the recorded values are from them; shape (n,).
-
-    Parameters
-    ----------
-    results
-        Brightness of the result, float32.
-    left
-        Recorded value minus result, in standard deviations of the noise, float32.
-    """
-
-    results: NDArray[np.float32]
-    left: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, parts: Sequence[HeldOut]) -> HeldOut:
-        """Return the held-out voxels of several images as those of one."""
-        return cls(
-            np.concatenate([part.results for part in parts]),
-            np.concatenate([part.left for part in parts]),
-        )
-
-    def error_relative_to(
-        self, synthetic: HeldOut, levels: NDArray[np.float64], *, correlated: bool
-    ) -> NDArray[np.float64]:
-        """Return the error of an image relative to that of synthetic ones, at levels of brightness.
-
-        Synthetic images are as smooth as the estimate that they were made from, and so easier. By
-        how much is measured on held-out voxels, whose squared distance from the result is the
-        variance of the noise, 1, plus the squared error. This is weighted against what is known
-        of other images.
-
-        Parameters
-        ----------
-        synthetic
-            The held-out voxels of the synthetic images.
-        levels
-            Brightness, rising, shape (level,).
-        correlated
-            Whether the noise of neighbours is correlated; then held-out voxels say nothing.
-
-        Returns
-        -------
-        numpy.ndarray
-            Ratio of root mean square errors, shape (level,).
-        """
-        edges = np.quantile(self.results, (1 / 3, 2 / 3))
-        middles = np.quantile(self.results, (1 / 6, 1 / 2, 5 / 6))
-        squared = []
-        for number in range(3):
-            own, known = (
-                one.left[np.digitize(one.results, edges) == number].astype(np.float64)
-                for one in (self, synthetic)
-            )
-            here, there = (float((one**2).mean()) - 1 if one.size else 0.0 for one in (own, known))
-            there = max(there, 0.0)
-            spread = 2 * (1 + max(here, 0.0)) ** 2 / max(own.size, 1) + NOISE_SPREAD**2
-            weight = 0.0 if correlated else there**2 / spread
-            squared.append(
-                (EXPECTED / SPREAD**2 + weight * here / max(there, 1e-6)) / (1 / SPREAD**2 + weight)
-            )
-        return np.asarray(np.sqrt(np.interp(levels, middles, np.clip(squared, *RANGE))))
+BY_FREQUENCY = (0.25, 4.0)
+"""Smallest and largest squared error relative to that of voxels of all brightnesses."""
 
 
 def calibrate(
@@ -123,3 +60,52 @@ def calibrate(
             if own.size:
                 factors[number] *= max(float(np.quantile(own, COVERAGE)) / INTERVAL, 1e-3)
     return levels, factors
+
+
+def by_frequency(
+    results: NDArray[np.float32], errors: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return levels of brightness, and the root mean square error at each relative to `errors`.
+
+    In an even background the darkest results are those that err most, and those at the most
+    frequent brightness err least. If results have a normal error of standard deviation s around
+    the truth, and p is their frequency at a brightness r, the mean squared error at r is
+    s² (1 + s² p''/p), which needs no truth (Tweedie's formula: Efron 2011, Journal of the American
+    Statistical Association 106, 1602).
+
+    Parameters
+    ----------
+    results
+        Brightness of the result, shape (n,).
+    errors
+        Standard error of each, whatever its brightness, shape (n,).
+    """
+    order = np.argsort(results, kind="stable")
+    ordered, squared = results[order].astype(np.float64), errors[order].astype(np.float64) ** 2
+    ends = [number * len(ordered) // N_LEVELS for number in range(N_LEVELS + 1)]
+    factors = np.ones(N_LEVELS)
+    for number, (first, end) in enumerate(itertools.pairwise(ends)):
+        if end > first:
+            error = float(squared[first:end].mean()) ** 0.5
+            factors[number] = _relative(ordered, first, end, error)
+    return np.quantile(ordered, (np.arange(N_LEVELS) + 0.5) / N_LEVELS), factors
+
+
+def _relative(ordered: NDArray[np.float64], first: int, end: int, error: float) -> float:
+    """Return the relative error of the values from `first` to `end` of rising values."""
+    low, high = ordered[first] - 8 * error, ordered[end - 1] + 8 * error
+    cell = error / CELLS
+    if not error > 0 or high - low > MOST_CELLS * cell:
+        return 1.0
+    near = ordered[slice(*np.searchsorted(ordered, (low, high)))]
+    n_cells = int((high - low) / cell) + 2
+    counts, own = (
+        np.bincount(((values - low) / cell).astype(int), minlength=n_cells).astype(np.float64)
+        for values in (near, ordered[first:end])
+    )
+    width = SMOOTHNESS * CELLS
+    frequency = gaussian_filter1d(counts, width, mode="constant")
+    curvature = gaussian_filter1d(counts, width, order=2, mode="constant") * CELLS**2
+    squared = 1 + curvature / np.maximum(frequency, 1e-9)
+    mean = float(np.average(np.clip(squared, -1, BY_FREQUENCY[1]), weights=own))
+    return float(np.sqrt(np.clip(mean, *BY_FREQUENCY)))

@@ -11,7 +11,11 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.methods.cellinr.field.fitted import without_rounds
-from napari_cellinr.methods.cellinr.field.mixed import with_smoothed_image, with_sparse_estimate
+from napari_cellinr.methods.cellinr.field.mixed import (
+    with_second_filter,
+    with_smoothed_image,
+    with_sparse_estimate,
+)
 from napari_cellinr.methods.cellinr.field.rounds import Rounds
 from napari_cellinr.methods.cellinr.frames import frame_of
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_with_network"]
 
 MIXED = {
+    "filtering again": with_second_filter,
     "mixing in a sparse estimate": with_sparse_estimate,
     "mixing in a smoothed image": with_smoothed_image,
 }

@@ -1,4 +1,7 @@
-"""Another estimate, mixed into the result of the network where there is much or little light.
+"""Another estimate, mixed into the result of the network where that is better than it alone.
+
+In a plane to which the network adds little, patch groups are filtered once more, with its result
+as the guide: that is a better one than what the first groups were searched for in.
 
 With much light, few similar patches are similar enough, and what the network learns from is no
 better than the estimate. A single patch is sparse then. With little light, groups of patches are
@@ -15,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.classic.camera.anscombe import unstabilise
+from napari_cellinr.classic.collaborative import iter_collaborative
 from napari_cellinr.classic.local_cosines import sparse_estimate
 from napari_cellinr.classic.smoothing import as_array, as_tensor, gaussian_filter
+from napari_cellinr.fitting.problem import finish
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +32,12 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.cellinr.initial.part import Part
 
 __all__ = [
+    "dimness",
+    "filtered_part",
     "smoothed",
     "smoothed_part",
     "sparse_part",
+    "with_second_filter",
     "with_smoothed_image",
     "with_sparse_estimate",
 ]
@@ -47,6 +55,13 @@ the part of that falls from the largest to 0."""
 
 MOST_SMOOTHED = 0.2
 """Largest part of the smoothed image."""
+
+MOST_FILTERED, TRUSTED_GAIN = 0.7, (0.25, 0.5)
+"""Largest part of the second filter; and the decibels that a network gains on synthetic images up
+to which it has that part, and from which on it has none."""
+
+SMALLEST = 8
+"""Pixels along an axis below which a plane has no patches."""
 
 BRIGHTEST = 0.999
 """Fraction of the voxels that are darker than the brightest places."""
@@ -77,15 +92,63 @@ def smoothed_part(result: NDArray[np.float32]) -> float:
     result
         Denoised values, any axes, in standard deviations of the noise.
     """
-    return MOST_SMOOTHED * float(
-        np.clip((SMOOTHED_UP_TO - _contrast(result)) / SMOOTHED_FALL, 0, 1)
-    )
+    return MOST_SMOOTHED * dimness(result)
+
+
+def dimness(result: NDArray[np.float32]) -> float:
+    """Return 1 where there is little light, 0 from about 20 photons at the brightest places.
+
+    Parameters
+    ----------
+    result
+        Denoised values, any axes, in standard deviations of the noise.
+    """
+    return float(np.clip((SMOOTHED_UP_TO - _contrast(result)) / SMOOTHED_FALL, 0, 1))
 
 
 def _contrast(result: NDArray[np.float32]) -> float:
     """Return the difference between the brightest or darkest places and the median."""
     low, middle, high = np.quantile(result, (1 - BRIGHTEST, 0.5, BRIGHTEST))
     return float(max(high - middle, middle - low))
+
+
+def filtered_part(gain: float) -> float:
+    """Return the part of the second filter in the mean of both, 0 to 0.7.
+
+    Parameters
+    ----------
+    gain
+        Decibels that the network gains on synthetic images.
+    """
+    least, most = TRUSTED_GAIN
+    return MOST_FILTERED * float(np.clip((most - gain) / (most - least), 0, 1))
+
+
+def with_second_filter(fitted: FittedField, part: Part, device: torch.device) -> FittedField:
+    """Return a network that has the plane, filtered again, mixed into what it adds.
+
+    Parameters
+    ----------
+    fitted
+        The network and what it adds.
+    part
+        The image with its estimate.
+    device
+        Where to compute.
+    """
+    result = part.found.estimate + fitted.correction
+    flat = result.shape[-2:]
+    weight = np.float32(filtered_part(fitted.gain))
+    is_plane = result.size == flat[0] * flat[1] and min(flat) >= SMALLEST
+    if weight == 0 or not is_plane or part.noise.grain > 0 or not fitted.rounds:
+        return fitted
+    variance = None if part.variance is None else part.variance.reshape(flat)
+    job = iter_collaborative(
+        part.stabilised.reshape(flat), result.reshape(flat), variance=variance, device=device
+    )
+    again = finish(job).reshape(result.shape)
+    correction = fitted.correction + weight * (again - result)
+    return replace(fitted, correction=correction.astype(np.float32))
 
 
 def with_sparse_estimate(fitted: FittedField, part: Part, device: torch.device) -> FittedField:

@@ -18,9 +18,12 @@ from napari_cellinr.classic.smoothing import as_array, as_tensor
 from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
-from napari_cellinr.methods.cellinr.field.calibrate import HeldOut, calibrate
+from napari_cellinr.methods.cellinr.field.brightest import lost_brightness
+from napari_cellinr.methods.cellinr.field.calibrate import by_frequency, calibrate
 from napari_cellinr.methods.cellinr.field.fitted import FittedField
 from napari_cellinr.methods.cellinr.field.gate import blend
+from napari_cellinr.methods.cellinr.field.left import Left, relative_error
+from napari_cellinr.methods.cellinr.field.mixed import dimness
 from napari_cellinr.methods.cellinr.field.problem import (
     FieldProblem,
     Pair,
@@ -60,6 +63,9 @@ BRIGHTEST = 0.999
 
 STEP_SECONDS = 0.08
 """CPU seconds of a step."""
+
+MOST_SAMPLES = 200_000
+"""Voxels whose brightnesses show how frequent each is."""
 
 
 @dataclass(frozen=True)
@@ -224,37 +230,70 @@ class Rounds:
         amount = blend(
             estimate, correction, self.values, self.held, self.gain, correlated=correlated
         )
-        blended = amount.at(estimate) * correction
-        self.correction, self.after = blended, self._held_out(blended)
+        self.correction = amount.at(estimate) * correction
+        drawn = [_left_of(pair, amount, found) for pair, found, _ in learnt]
+        self._restore_brightest(drawn)
+        self.after = self._held_out(self.correction)
         self.fractions = tuple(amount.fractions.tolist())
-        self._calibrate(learnt, amount)
+        self._calibrate(drawn, [predicted for *_, predicted in learnt], log_error)
         self.error = log_error
-        result = estimate + blended
+        result = estimate + self.correction
         for plane, parts in enumerate(zip(result, log_error, strict=True)):  # or memory peaks here
             on_device = (as_tensor(part, self.budget.device) for part in parts)
             self.error[plane] = as_array(self.field.standard_error(*on_device))
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
         self.seconds = time.monotonic() - self.started
 
-    def _calibrate(self, learnt: Sequence[Learnt], amount: Blend) -> None:
-        """Scale the standard errors so that 90 % of the synthetic errors lie inside 1.645 of them.
+    def _restore_brightest(self, drawn: Sequence[Left]) -> None:
+        """Add the brightness that the brightest structures have lost where there is little light.
 
-        That is done at several levels of brightness of the result. What held-out voxels say of the
-        error, relative to that of synthetic images, is taken into account.
+        Parameters
+        ----------
+        drawn
+            The synthetic images.
         """
-        ratios, levels, held = [], [], []
-        for pair, correction, log_error in learnt:
-            estimate, target = as_array(pair.inner[-1]), as_array(pair.target)
-            added = amount.at(estimate) * correction
-            sd = np.exp(log_error.clip(*LOG_ERRORS) / 2)
-            ratios.append((np.abs(target - added) / sd).ravel())
-            levels.append((estimate + added).ravel())
-            held.append(HeldOut((estimate + added)[pair.held], (pair.left - added)[pair.held]))
+        result = self.views[-1] + self.correction
+        part = dimness(result)
+        if part == 0 or self.part.noise.grain > 0:
+            return
+        levels, lost = lost_brightness(Left(result, self.values - result), drawn)
+        bright = result > levels[0]
+        self.correction[bright] += part * np.interp(result[bright], levels, lost)
+
+    def _calibrate(
+        self,
+        drawn: Sequence[Left],
+        predicted: Sequence[NDArray[np.float32]],
+        log_error: NDArray[np.float32],
+    ) -> None:
+        """Scale the standard errors so that 90 % of the errors lie inside 1.645 of them.
+
+        At several levels of brightness of the result, the errors are those of the synthetic
+        images, times how much larger those of the image are, times how much more or less voxels
+        of this brightness err.
+
+        Parameters
+        ----------
+        drawn, predicted
+            The synthetic images, and the logarithms of their squared errors that are predicted.
+        log_error
+            What is predicted of the image.
+        """
+        ratios, levels = [], []
+        for one, logarithm in zip(drawn, predicted, strict=True):
+            assert one.errors is not None
+            ratios.append((np.abs(one.errors) / np.exp(logarithm.clip(*LOG_ERRORS) / 2)).ravel())
+            levels.append(one.results.ravel())
         places, factors = calibrate(np.concatenate(ratios), np.concatenate(levels))
         result = self.views[-1] + self.correction
-        real = HeldOut(result[self.held], (self.values - result)[self.held])
+        real = [Left(result[box], self.values[box] - result[box]) for box in self.boxes]
         correlated = self.part.noise.grain > 0
-        factors *= real.error_relative_to(HeldOut.of(held), places, correlated=correlated)
+        factors *= np.interp(places, *relative_error(real, drawn, correlated=correlated))
+        if self.part.noise.offset_sd == 0:  # errors that voxels have in common keep their order
+            some = slice(None, None, result.size // MOST_SAMPLES + 1)
+            bright, logarithms = (image.ravel()[some] for image in (result, log_error))
+            sd = np.exp(logarithms.clip(*LOG_ERRORS) / 2) * np.interp(bright, places, factors)
+            factors *= np.interp(places, *by_frequency(bright, sd.astype(np.float32)))
         self.field.levels.copy_(torch.from_numpy(places))
         self.field.calibration.copy_(torch.from_numpy(factors))
 
@@ -294,6 +333,13 @@ class Rounds:
             self.fractions,
             self.is_late,
         )
+
+
+def _left_of(pair: Pair, amount: Blend, correction: NDArray[np.float32]) -> Left:
+    """Return the result of a synthetic image, what it leaves, and its errors."""
+    estimate = as_array(pair.inner[-1])
+    added = amount.at(estimate) * correction
+    return Left(estimate + added, pair.left - added, as_array(pair.target) - added)
 
 
 def _gain(learnt: Sequence[Learnt]) -> float:
