@@ -39,6 +39,14 @@ from napari_cellinr.methods.nstm.layers.start import (
     check_layers,
     start_layers,
 )
+from napari_cellinr.methods.nstm.phases.choice import better_by_parts
+from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
+from napari_cellinr.methods.nstm.phases.start import (
+    LOOKING,
+    GuidedProblem,
+    can_be_local,
+    take_local_motion,
+)
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.recording.channels import motion_source
@@ -157,7 +165,7 @@ def reconstruct_job(
         name: str,
         settings: NSTMConfig,
         extras: dict[str, bool],
-        layers: MovingLight | MovingObjects | None = None,
+        layers: MovingLight | MovingObjects | LocalMotion | None = None,
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
         nonlocal resources
         planned = plan(measurement, settings)
@@ -210,6 +218,8 @@ def reconstruct_job(
         if best[0].halves is None:
             why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
             unchecked = [UNCHECKED.format(why)]
+        elif config.restart and can_be_local(best[0]):
+            best = yield from better_by_parts(best, attempt, monitor)
         elif layered and best[0].plan.shape.layers == 1:
             known = partial(is_known, best)
             if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
@@ -274,7 +284,7 @@ def _fit(
     source: Image,
     resources: _Resources,
     extras: dict[str, bool],
-    layers: MovingLight | MovingObjects | None,
+    layers: MovingLight | MovingObjects | LocalMotion | None,
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome.
@@ -282,7 +292,8 @@ def _fit(
     With several layers, the fit starts with what was found for them; it is computed if not given.
     """
     give_back()
-    problem = NSTMProblem(
+    kind = GuidedProblem if isinstance(layers, LocalMotion) else NSTMProblem
+    problem = kind(
         measurement,
         planned,
         config,
@@ -291,7 +302,11 @@ def _fit(
         **extras,
         recompute=resources.recompute,
     )
-    if planned.shape.layers > 1:
+    if isinstance(problem, GuidedProblem) and isinstance(layers, LocalMotion):
+        problem.given = layers.given
+        learnt = partial(take_local_motion, problem, layers, monitor)
+        yield from in_background(LOOKING, learnt, monitor, needed=True)
+    elif planned.shape.layers > 1 and not isinstance(layers, LocalMotion):
         started = partial(start_layers, problem, monitor, layers)
         yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)
