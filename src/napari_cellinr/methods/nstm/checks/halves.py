@@ -85,8 +85,8 @@ class Halves:
     delays
         What `delays_of` says of the microscope, if anything.
     smallest
-        Of parts of a phase at rest, motion in pixels that is excluded; infinite if none is, or if
-        they move. None if it was not looked at.
+        Of parts of a phase at rest, motion in pixels that is excluded; infinite if a part moves.
+        None if none is excluded, or it was not looked at.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]

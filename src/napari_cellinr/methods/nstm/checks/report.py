@@ -375,8 +375,8 @@ def _no_motion(
         )
     if smallest is not None and np.isinf(smallest):
         return (
-            f"{sentence} But the likelihood of parts of the frames does not tell that they are at "
-            "rest. Do not take the specimen to be at rest: record more light or more frames."
+            f"{sentence} But parts of the frames are much more likely if they move. Do not take "
+            "the specimen to be at rest: record more light or more frames."
         )
     if rejected is not None and rejected.error > UNDETERMINED:
         return (

@@ -57,6 +57,9 @@ relative to it, of which the most likely ones are taken."""
 CLEAR = 8.0
 """Loss of log-likelihood at which motion is excluded."""
 
+WRONG = 0.1
+"""Part of the weight of a part that the approximations of the optics may cost."""
+
 SIDE = 64
 """Pixels along a side of what is transformed for each part of larger frames."""
 
@@ -77,7 +80,8 @@ class LocalMotion:
     weights
         Log-likelihood of its motion above that of any motion, (parts,).
     gain
-        Log-likelihood of uniform motion above that of rest, of the part where it is largest.
+        Log-likelihood of uniform motion above that of rest, and above `WRONG` of the weight; of the
+        part where it is largest.
     smallest
         Uniform motion in pixels that the frames of half of the parts exclude if they rest.
     given
@@ -136,7 +140,8 @@ def local_motion(
     found = [_of_part(frames, inverse, grid, times, place, speeds, width) for place in places]
     shifts, weights, curves = (np.stack(values) for values in zip(*found, strict=True))
     resting = curves[:, middle, middle]
-    gain = float((curves.max((1, 2)) - resting).max())
+    best = curves.max((1, 2))
+    gain = float((best - resting - WRONG * (best - np.median(curves, (1, 2)))).max())
     far = np.linalg.norm(speeds, axis=0)
     lost = [np.median(resting - curves[:, far > n - 0.5].max(1)) for n in range(1, middle + 1)]
     smallest = next((n for n, loss in enumerate(lost, start=1) if loss >= CLEAR), np.inf)

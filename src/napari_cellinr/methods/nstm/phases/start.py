@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +34,8 @@ WAYS = {"motion of parts first": 0.5, "motion of parts": 1.0}
 """Name of each attempt, and the part of its steps in which the motion of parts is kept."""
 
 MOVES = 12.0
-"""Log-likelihood of motion above that of rest from which a part moves: up to 8 of 64 parts of
-specimens at rest, 38 and more where something moved."""
+"""`LocalMotion.gain` from which a part moves: 2.3 at most in 23 recordings at rest, 27 or more in 25
+where something moved."""
 
 FEW_FRAMES, MANY_FRAMES = 3, 8
 """Frames of a recording whose parts are looked at."""
@@ -120,15 +121,22 @@ def motion_of_parts(problem: NSTMProblem, number: int = 0) -> LocalMotion:
     )
 
 
-def resting_limit(found: LocalMotion) -> float:
-    """Return the motion in pixels that parts at rest exclude, infinite if they move.
+def resting_limit(found: LocalMotion) -> float | None:
+    """Return the motion in pixels that parts at rest exclude; infinite if a part moves.
 
     Parameters
     ----------
     found
         Motion of parts.
+
+    Returns
+    -------
+    float or None
+        None if nothing is excluded.
     """
-    return found.smallest if found.gain < MOVES else float("inf")
+    if found.gain >= MOVES:
+        return math.inf
+    return found.smallest if math.isfinite(found.smallest) else None
 
 
 def take_local_motion(problem: NSTMProblem, found: LocalMotion, monitor: Monitor) -> None:
