@@ -6,6 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.methods.nstm.phases.likelihood import (
     CLEAR,
+    _at_rest,
     _inverse_covariance,
     _likelihood,
     _smaller,
@@ -80,7 +81,7 @@ def test_noise_without_structure_excludes_nothing():
 def test_the_likelihood_is_that_of_gaussian_frames():
     """Of whole frames, differences equal those of the quadratic form with the moved covariance."""
     frames, transfer = recording(((1.0, 2.0), (1.0, 2.0)))
-    inverse = _inverse_covariance(frames, transfer, (64, 64), NOISE)
+    inverse = _inverse_covariance(_at_rest(frames, (64, 64)), transfer, (64, 64), NOISE)
     likely = _likelihood(frames, inverse, (64, 64), np.full((4, 2), 31.5), 1e6)
     spectrum = np.moveaxis(np.fft.fft2(frames), 0, -1) / 64
     ky, kx = np.fft.fftfreq(64)[:, None, None], np.fft.fftfreq(64)[None, :, None]

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,9 +50,9 @@ FREE = 2.0
 
 POWERS = tuple(np.geomspace(1e-2, 3.0, 6))
 LENGTHS = (1.2, 2.0, 3.0)
-ABSORBED = (0.01, 0.1)
-"""Power of the phase per pixel, width of its structures in pixels, and power of the absorption
-relative to it, of which the most likely ones are taken."""
+ABSORBED = ((0.1, 0.0), (0.3, 0.0), (0.05, 0.95), (0.1, 0.95), (0.2, 0.95))
+"""Power of the phase per pixel, width of its structures in pixels, absorption relative to phase and
+correlation of both, of which the most likely ones are taken."""
 
 CLEAR = 8.0
 """Loss of log-likelihood at which motion is excluded."""
@@ -96,6 +96,15 @@ class LocalMotion:
     given: float = 1.0
 
 
+class _Part(NamedTuple):
+    """A part: its middle, its shifts in each frame, their weight, the curve for uniform motion."""
+
+    place: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+    weight: float
+    curve: NDArray[np.float64]
+
+
 def local_motion(
     frames: NDArray[np.floating],
     transfer: Transfer,
@@ -128,7 +137,6 @@ def local_motion(
     """
     if max(grid) > 1.5 * SIDE:
         transfer, grid = _smaller(transfer, grid)
-    inverse = _inverse_covariance(frames, transfer, grid, noise)
     times = np.asarray(moments, float) - 0.5
     sides = np.array(frames.shape[1:])
     spacing = max(SPACING, float(np.sqrt(sides.prod() / MOST_PARTS)))
@@ -137,8 +145,14 @@ def local_motion(
     places = np.array([(y, x) for y in rows for x in columns], float)
     middle = int(np.ceil(min(reach, FAR)))
     speeds = np.stack(np.meshgrid(*[np.arange(-middle, middle + 1.0)] * 2, indexing="ij"))
-    found = [_of_part(frames, inverse, grid, times, place, speeds, width) for place in places]
-    shifts, weights, curves = (np.stack(values) for values in zip(*found, strict=True))
+    products, found = _at_rest(frames, grid), list[_Part]()
+    for _ in range(2):  # the spectra that suit the frames at rest do not suit those that move
+        inverse = _inverse_covariance(products, transfer, grid, noise)
+        found = [_of_part(frames, inverse, grid, times, place, speeds, width) for place in places]
+        products = _of_parts(frames, grid, times, found, width)
+    shifts, weights, curves = (
+        np.stack(values) for values in zip(*(part[1:] for part in found), strict=True)
+    )
     resting = curves[:, middle, middle]
     best = curves.max((1, 2))
     gain = float((best - resting - WRONG * (best - np.median(curves, (1, 2)))).max())
@@ -185,16 +199,43 @@ def _tiles(frames: NDArray[np.floating], grid: tuple[int, int]) -> Iterator[NDAr
             yield frames[:, y : y + grid[0], x : x + grid[1]]
 
 
+def _at_rest(frames: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.complexfloating]:
+    """Return the mean products of the spectra of all frames, (Y, X, K, K), per pixel."""
+    tiles = list(_tiles(frames, grid))
+    spectra = [np.moveaxis(np.fft.rfft2(tile, grid), 0, -1) for tile in tiles]
+    total = sum(one[..., :, None] * one[..., None, :].conj() for one in spectra)
+    products: NDArray[np.complexfloating] = total / frames[0].size
+    return products
+
+
+def _of_parts(
+    frames: NDArray[np.floating],
+    grid: tuple[int, int],
+    times: NDArray[np.float64],
+    found: Sequence[_Part],
+    width: float,
+) -> NDArray[np.complexfloating]:
+    """Return the same of parts that are moved back by their motion, weighted by how sure it is."""
+    ky, kx = np.fft.fftfreq(grid[0])[:, None], np.fft.rfftfreq(grid[1])[None]
+    total: Any = 0.0
+    for part in found:
+        spectra = _windowed(frames, grid, part.place + part.shifts, width)
+        moved = part.shifts[:, :, None, None]
+        spectra = spectra * np.exp(2j * np.pi * (moved[:, 0] * ky + moved[:, 1] * kx))
+        spectra = np.moveaxis(spectra, 0, -1)
+        total = total + spectra[..., :, None] * spectra[..., None, :].conj()
+    products: NDArray[np.complexfloating] = total / (len(found) * np.pi * width**2)
+    return products
+
+
 def _inverse_covariance(
-    frames: NDArray[np.floating], transfer: Transfer, grid: tuple[int, int], noise: float
+    products: NDArray[np.complexfloating], transfer: Transfer, grid: tuple[int, int], noise: float
 ) -> NDArray[np.complexfloating]:
     """Return the inverse covariance of the frames at rest for each frequency, (Y, X, K, K).
 
-    Spectra are Gaussian; of those that are tried, that with which the frames are most likely.
+    Spectra are Gaussian; of those that are tried, that with which the products are most likely.
     """
     absorption, phase = (np.moveaxis(part, 0, -1) for part in transfer)
-    spectra = [np.moveaxis(np.fft.rfft2(tile, grid), 0, -1) for tile in _tiles(frames, grid)]
-    spectra = [spectrum / np.sqrt(np.prod(grid)) for spectrum in spectra]
     ky, kx = np.fft.fftfreq(grid[0])[:, None], np.fft.rfftfreq(grid[1])[None]
     squared = (2 * np.pi) ** 2 * (ky**2 + kx**2)
     twice = np.full(absorption.shape[1], 2.0)  # negative frequencies are not stored
@@ -204,17 +245,16 @@ def _inverse_covariance(
     of_phase, of_absorption = (
         part[..., None] * part[..., None, :].conj() for part in (phase, absorption)
     )
-    rest = noise**2 * np.eye(len(frames))
+    of_both = phase[..., None] * absorption[..., None, :].conj()
+    of_both = of_both + absorption[..., None] * phase[..., None, :].conj()
+    rest = noise**2 * np.eye(products.shape[-1])
     best, kept = -np.inf, np.linalg.inv(rest + of_phase)
-    for length, absorbed, power in product(LENGTHS, ABSORBED, POWERS):
+    for length, (part, alike), power in product(LENGTHS, ABSORBED, POWERS):
         shape = power * np.exp(-squared * length**2)[..., None, None]
-        covariance = rest + shape * (of_phase + absorbed * of_absorption)
+        covariance = rest + shape * (of_phase + part**2 * of_absorption + alike * part * of_both)
         inverse = np.linalg.inv(covariance)
-        misfit = sum(
-            np.einsum("yxk,yxkl,yxl->yx", spectrum.conj(), inverse, spectrum).real
-            for spectrum in spectra
-        )
-        spread = len(spectra) * np.linalg.slogdet(covariance)[1]
+        misfit = np.einsum("yxkl,yxlk->yx", inverse, products).real
+        spread = np.linalg.slogdet(covariance)[1]
         likely = -0.5 * float(((misfit + spread) * twice).sum())
         if likely > best:
             best, kept = likely, inverse
@@ -229,8 +269,8 @@ def _of_part(
     place: NDArray[np.float64],
     speeds: NDArray[np.float64],
     width: float,
-) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """Return shifts of a part in each frame, their weight, and the curve for uniform motion."""
+) -> _Part:
+    """Return the most likely motion of a part."""
     n = len(times)
     square = np.stack(np.meshgrid(*[np.linspace(-1, 1, 9)] * 2, indexing="ij"))
     speed, curve, best = np.zeros(2), None, 0.0
@@ -254,7 +294,8 @@ def _of_part(
                 if other != k:
                     values = values + likely(k, other, shifts[other][:, None, None] - near)
             shifts[k], _ = _largest(near, values)
-    return shifts - shifts.mean(0), max(best - float(np.median(curve)), 0.1), curve
+    weight = max(best - float(np.median(curve)), 0.1)
+    return _Part(place, shifts - shifts.mean(0), weight, curve)
 
 
 def _likelihood(
@@ -275,18 +316,7 @@ def _likelihood(
     width
         Its standard deviation.
     """
-    centre = middles.mean(0)
-    size = np.minimum(grid, frames.shape[1:])
-    low = [
-        int(np.clip(round(c - n / 2), 0, n_all - n))
-        for c, n, n_all in zip(centre, size, frames.shape[1:], strict=True)
-    ]
-    near = frames[:, low[0] : low[0] + size[0], low[1] : low[1] + size[1]]
-    rows, columns = (
-        np.exp(-((np.arange(n) + first - middles[:, axis, None]) ** 2) / (2 * width**2))
-        for axis, (n, first) in enumerate(zip(size, low, strict=True))
-    )
-    spectra = np.fft.rfft2(near * rows[:, :, None] * columns[:, None, :], grid)
+    spectra = _windowed(frames, grid, middles, width)
     curves = {}
     for a, b in combinations(range(len(frames)), 2):
         # Twice the number of independent values of a Gaussian window, per pixel of the transform.
@@ -302,6 +332,30 @@ def _likelihood(
         return values
 
     return likely
+
+
+def _windowed(
+    frames: NDArray[np.floating],
+    grid: tuple[int, int],
+    middles: NDArray[np.float64],
+    width: float,
+) -> NDArray[np.complexfloating]:
+    """Return the spectra of Gaussian parts of the frames, (frames, *grid)."""
+    centre = middles.mean(0)
+    size = np.minimum(grid, frames.shape[1:])
+    low = [
+        int(np.clip(round(c - n / 2), 0, n_all - n))
+        for c, n, n_all in zip(centre, size, frames.shape[1:], strict=True)
+    ]
+    near = frames[:, low[0] : low[0] + size[0], low[1] : low[1] + size[1]]
+    rows, columns = (
+        np.exp(-((np.arange(n) + first - middles[:, axis, None]) ** 2) / (2 * width**2))
+        for axis, (n, first) in enumerate(zip(size, low, strict=True))
+    )
+    spectra: NDArray[np.complexfloating] = np.fft.rfft2(
+        near * rows[:, :, None] * columns[:, None, :], grid
+    )
+    return spectra
 
 
 def _uniform(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -34,8 +34,8 @@ WAYS = {"motion of parts first": 0.5, "motion of parts": 1.0}
 """Name of each attempt, and the part of its steps in which the motion of parts is kept."""
 
 MOVES = 12.0
-"""`LocalMotion.gain` from which a part moves: 2.3 at most in 23 recordings at rest, 27 or more in 25
-where something moved."""
+"""`LocalMotion.gain` from which a part moves: at most 2.3 in 23 recordings at rest, 27 or more in
+25 where something moved."""
 
 FEW_FRAMES, MANY_FRAMES = 3, 8
 """Frames of a recording whose parts are looked at."""
@@ -49,13 +49,18 @@ ELSEWHERE = 1e-9
 STEPS, RATE = 150, 0.02
 """Steps in which the model learns the motion, and their learning rate, which falls to a tenth."""
 
-WIDTHS = {0: WIDTH, 1: 7.0, 2: 11.0}
+WIDTHS = {0: WIDTH, 1: 6.0, 2: 12.0}
 """Width of the parts for the whole fit and for the two that check it: wrong motion that comes from
 the width differs between them."""
 
 LESS = 3**-0.5
 """Standard deviation of noise, relative to that of the frames, that leaves three quarters of their
 information."""
+
+
+SHARED = 2.0
+"""Error of the motion of parts relative to what the fits that check it differ: they share half of
+it, such as what comes from the approximation of the optics."""
 
 
 class GuidedProblem(NSTMProblem):
@@ -75,6 +80,10 @@ class GuidedProblem(NSTMProblem):
         for parameter in self.param_groups()[1]["params"]:
             parameter.requires_grad_(changes)
         return super().loss(step, generator)
+
+    def model_settings(self) -> dict[str, Any]:
+        """Return the usual settings, and how much larger errors are than differences of fits."""
+        return super().model_settings() | {"shared": SHARED}
 
 
 def can_be_local(problem: NSTMProblem) -> bool:
