@@ -43,6 +43,7 @@ from napari_cellinr.methods.nstm.phases.choice import better_by_parts
 from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
 from napari_cellinr.methods.nstm.phases.start import (
     LOOKING,
+    WAYS,
     GuidedProblem,
     can_be_local,
     take_local_motion,
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.layers.objects import MovingObjects
     from napari_cellinr.methods.nstm.plan import Plan
-
 
 __all__ = ["reconstruct_job"]
 
@@ -156,7 +156,8 @@ def reconstruct_job(
     check_layers(config, measurement.model)
     attempts = _attempts(measurement, config, plan(measurement, config).without)
     layered = any(name == LAYERS for name, _, _ in attempts)
-    most = len(attempts) + (config.moving and config.restart)
+    ways = len(WAYS) * (config.check_motion and can_be_local(measurement.model))
+    most = len(attempts) + (config.moving and config.restart) * (1 + ways)
     best: tuple[NSTMProblem, Outcome] | None = None
     spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
@@ -218,7 +219,7 @@ def reconstruct_job(
         if best[0].halves is None:
             why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
             unchecked = [UNCHECKED.format(why)]
-        elif config.restart and can_be_local(best[0]):
+        elif config.restart and ways:
             best = yield from better_by_parts(best, attempt, monitor)
         elif layered and best[0].plan.shape.layers == 1:
             known = partial(is_known, best)
@@ -302,11 +303,10 @@ def _fit(
         **extras,
         recompute=resources.recompute,
     )
-    if isinstance(problem, GuidedProblem) and isinstance(layers, LocalMotion):
-        problem.given = layers.given
+    if isinstance(layers, LocalMotion):
         learnt = partial(take_local_motion, problem, layers, monitor)
         yield from in_background(LOOKING, learnt, monitor, needed=True)
-    elif planned.shape.layers > 1 and not isinstance(layers, LocalMotion):
+    elif planned.shape.layers > 1:
         started = partial(start_layers, problem, monitor, layers)
         yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)

@@ -232,13 +232,12 @@ def _fit(
     if guided:
         config = config.replace(coarse_to_fine=False)
     give_back()
-    by_parts = moving and isinstance(whole, GuidedProblem)
-    problem = _problem(whole, seen, config, _GuidedProblem if guided or by_parts else _HalfProblem)
+    given = whole.given if moving and isinstance(whole, GuidedProblem) else 0.0
+    problem = _problem(whole, seen, config, _GuidedProblem if guided or given else _HalfProblem)
     if start is not None:
         problem.model.take_motion(start)
-    elif isinstance(problem, GuidedProblem) and isinstance(whole, GuidedProblem):
-        problem.given = whole.given
-        began = partial(_begin_with_parts, problem, number, monitor)
+    elif given:
+        began = partial(_begin_with_parts, problem, number, given, monitor)
         yield from in_background(LOOKING, began, monitor, needed=True)
     elif problem.plan.shape.layers > 1:
         started = partial(start_layers, problem, monitor)
@@ -251,9 +250,10 @@ def _fit(
     return problem if outcome.stopped == "steps" else None
 
 
-def _begin_with_parts(problem: NSTMProblem, number: int, monitor: Monitor) -> None:
+def _begin_with_parts(problem: NSTMProblem, number: int, given: float, monitor: Monitor) -> None:
     """Give a fit that checks a motion that of parts, found with a noise of its own."""
-    take_local_motion(problem, motion_of_parts(problem, number), monitor)
+    found = replace(motion_of_parts(problem, number), given=given)
+    take_local_motion(problem, found, monitor)
 
 
 class _Compared(NamedTuple):

@@ -15,6 +15,7 @@ from napari_cellinr.optics.dpc import DPCModel
 
 if TYPE_CHECKING:
     from napari_cellinr.fitting.monitor import Monitor
+    from napari_cellinr.optics.base import ForwardModel
 
 __all__ = [
     "LOOKING",
@@ -86,17 +87,15 @@ class GuidedProblem(NSTMProblem):
         return super().model_settings() | {"shared": SHARED}
 
 
-def can_be_local(problem: NSTMProblem) -> bool:
+def can_be_local(optics: ForwardModel) -> bool:
     """Return whether the motion of parts can be found: that of a phase in a few frames.
 
     Parameters
     ----------
-    problem
-        A fit.
+    optics
+        The forward model.
     """
-    optics = problem.optics
-    few = FEW_FRAMES <= optics.n_shots <= MANY_FRAMES
-    return isinstance(optics, DPCModel) and few and problem.config.moving
+    return isinstance(optics, DPCModel) and FEW_FRAMES <= optics.n_shots <= MANY_FRAMES
 
 
 def motion_of_parts(problem: NSTMProblem, number: int = 0) -> LocalMotion:
@@ -160,6 +159,8 @@ def take_local_motion(problem: NSTMProblem, found: LocalMotion, monitor: Monitor
     monitor
         Of the job; nothing more is learnt once it is stopped.
     """
+    if isinstance(problem, GuidedProblem):
+        problem.given = found.given
     model, shape, device = problem.model, problem.plan.shape, problem.device
     axes = [
         torch.linspace(0, n - 1, count, device=device)
