@@ -1,4 +1,4 @@
-"""Whether the motion of parts is known better than that which a fit of a phase has found."""
+"""Whether the motion of parts explains a phase better than that which a fit has found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.halves import fit_halves
-from napari_cellinr.methods.nstm.layers.choice import WORTH_IT, is_better_known, is_known
+from napari_cellinr.methods.nstm.layers.choice import WORTH_IT, is_known
 from napari_cellinr.methods.nstm.phases.start import (
     LOOKING,
     MOVES,
@@ -36,9 +36,10 @@ __all__ = ["better_by_parts"]
 
 
 def better_by_parts(best: Found, attempt: Attempt, monitor: Monitor) -> Steps:
-    """Return a fit that begins with the motion of parts, if its motion is known better.
+    """Return a fit that begins with the motion of parts, if it predicts unseen pixels better.
 
-    It is tried where the motion of the best fit is not known, or none was found. What parts at rest
+    It is tried where the motion of the best fit is not known, or none was found. Its error on
+    held-out pixels has to be smaller, and that of the fits that check it, too. What parts at rest
     exclude is noted with the check of the best fit.
 
     Parameters
@@ -76,5 +77,7 @@ def better_by_parts(best: Found, attempt: Attempt, monitor: Monitor) -> Steps:
         more[0].halves = yield from fit_halves(more[0], monitor)
     except FAILURES as error:
         free_after(error)
-    better = partial(is_better_known, more[0], problem)
-    return more if (yield from in_background(LOOKING, better, monitor, needed=True)) else best
+    checked = more[0].halves
+    if checked is None or not checked.moves:
+        return best
+    return best if problem.halves.moves and checked.moving >= problem.halves.moving else more
