@@ -1,11 +1,18 @@
 """Motion of parts of a phase, whose scene is integrated out."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr import Image, reconstruct
+from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
+from napari_cellinr.methods.nstm.checks.halves import Halves
+from napari_cellinr.methods.nstm.phases import choice
 from napari_cellinr.methods.nstm.phases.likelihood import (
     CLEAR,
+    LocalMotion,
     _at_rest,
     _inverse_covariance,
     _likelihood,
@@ -13,7 +20,14 @@ from napari_cellinr.methods.nstm.phases.likelihood import (
     filled,
     local_motion,
 )
-from napari_cellinr.methods.nstm.phases.start import LESS, MOVES, WIDTHS, resting_limit
+from napari_cellinr.methods.nstm.phases.start import (
+    LESS,
+    MOVES,
+    SHARED,
+    WAYS,
+    WIDTHS,
+    resting_limit,
+)
 from napari_cellinr.optics.dpc import half_discs, transfer_functions
 
 TIMES = np.linspace(0, 1, 4)
@@ -133,4 +147,82 @@ def test_seen_pixels_stay_and_gaps_are_like_their_surroundings():
 def test_checks_see_three_quarters_of_the_information():
     assert pytest.approx(0.75) == 1 / (1 + LESS**2)
     assert WIDTHS[1] < WIDTHS[0] < WIDTHS[2]
+    assert SHARED > 1
     assert CLEAR < MOVES
+
+
+OPTICS = {
+    "kind": "dpc",
+    "wavelength": 0.525,
+    "na": 0.25,
+    "na_illumination": 0.25,
+    "pixel_size": 0.454,
+    "rotations": [0, 180, 90, 270],
+}
+
+
+def fit(speeds, noise, steps):
+    frames, _ = recording(speeds, side=48, noise=noise)
+    raw = (2000 * (1 + frames)).astype(np.float32)
+    image = Image(raw, "TYX", (1.0, 0.454, 0.454), ("second", "micrometer", "micrometer"))
+    return reconstruct(image, OPTICS, device="cpu", steps=steps)
+
+
+def test_parts_that_move_are_tried_and_doubt_a_static_result():
+    fitted = fit(((0.0, 6.0), (2.0, -6.0)), 0.1, 24)
+    names = [one["attempt"] for one in fitted.report["attempts"]]
+    assert set(WAYS) <= set(names)
+    doubted = any("Do not" in text for text in fitted.report["warnings"])
+    assert doubted or fitted.report["moves"]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "moves", "moving", "taken"),
+    [
+        (1.1, True, 1.2, True),
+        (1.19, True, 1.2, False),  # hardly better than 1.2
+        (1.1, False, 1.2, False),
+        (1.1, True, 1.31, False),  # the fits that check it are worse than 1.3
+    ],
+)
+def test_motion_of_parts_is_taken_if_it_predicts_unseen_pixels_better(
+    monkeypatch, held_out, moves, moving, taken
+):
+    def checks(*_):
+        return Halves((), moves, moving, 1.4)
+        yield
+
+    def looked(_, work, *__, **___):
+        return work()
+        yield
+
+    def attempt(name, settings, extras, found):
+        tried.append((name, found.given))
+        return SimpleNamespace(halves=None), SimpleNamespace(held_out=held_out, stopped="steps")
+        yield
+
+    tried = []
+    found = LocalMotion(np.zeros((1, 2)), np.zeros((1, 4, 2)), np.ones(1), MOVES, np.inf)
+    monkeypatch.setattr(choice, "fit_halves", checks)
+    monkeypatch.setattr(choice, "in_background", looked)
+    monkeypatch.setattr(choice, "is_known", lambda best: False)
+    monkeypatch.setattr(choice, "motion_of_parts", lambda problem: found)
+    extras = dict.fromkeys(EXTRAS, False)
+    problem = SimpleNamespace(
+        halves=Halves((), True, 1.3, 1.4), config=NSTMConfig(optics=OPTICS), **extras
+    )
+    best = (problem, SimpleNamespace(held_out=1.2))
+    steps = choice.better_by_parts(best, attempt, None)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert (end.value.value is not best) == taken
+    assert tried == list(WAYS.items())
+    assert problem.halves.smallest == np.inf
+
+
+def test_parts_at_rest_are_not_tried():
+    fitted = fit(((0.0, 0.0), (0.0, 0.0)), 0.1, 24)
+    names = [one["attempt"] for one in fitted.report["attempts"]]
+    assert not set(WAYS) & set(names)
+    assert not fitted.report["moves"]
+    assert not any("Do not take the specimen" in text for text in fitted.report["warnings"])

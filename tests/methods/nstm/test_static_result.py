@@ -55,4 +55,6 @@ def test_rest_is_believed_where_parts_exclude_half_of_the_largest_motion(smalles
     rejected = Halves((), False, 1.1, 1.1, error=1.7, moved=0.8, smallest=smallest)
     text = report._no_motion(1.1, 1.1, rejected, explained=True, reach=8.0)
     assert said in text
+    if smallest == math.inf:
+        assert said in report._no_motion(1.1, 1.1, rejected, explained=False, reach=8.0)
     assert ("Do not take the specimen to be at rest" in text) == forbids
