@@ -1,5 +1,7 @@
 """What is said of a result that is static although motion was looked for."""
 
+import math
+
 import pytest
 
 from napari_cellinr.methods.nstm.checks import report
@@ -36,4 +38,23 @@ def test_that_nothing_moves_is_doubted_where_the_frames_hardly_tell(error, moved
     rejected = Halves((), False, 1.1, 1.1, error=error, moved=moved)
     text = report._no_motion(1.1, 1.1, rejected, explained=True)
     assert said in text
+    assert ("Do not take the specimen to be at rest" in text) == forbids
+
+
+@pytest.mark.parametrize(
+    ("smallest", "said", "forbids"),
+    [
+        (3.0, "exclude motion of 3 pixels or more", False),
+        (5.0, "hardly tell motion", True),
+        (math.inf, "much more likely if they move", True),
+        (None, "hardly tell motion", True),
+    ],
+)
+def test_rest_is_believed_where_parts_exclude_half_of_the_largest_motion(smallest, said, forbids):
+    """Halves that differ by 1.7 pixels do not tell rest; the likelihood of parts may."""
+    rejected = Halves((), False, 1.1, 1.1, error=1.7, moved=0.8, smallest=smallest)
+    text = report._no_motion(1.1, 1.1, rejected, explained=True, reach=8.0)
+    assert said in text
+    if smallest == math.inf:
+        assert said in report._no_motion(1.1, 1.1, rejected, explained=False, reach=8.0)
     assert ("Do not take the specimen to be at rest" in text) == forbids

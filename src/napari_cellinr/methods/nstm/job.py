@@ -39,6 +39,15 @@ from napari_cellinr.methods.nstm.layers.start import (
     check_layers,
     start_layers,
 )
+from napari_cellinr.methods.nstm.phases.choice import better_by_parts
+from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
+from napari_cellinr.methods.nstm.phases.start import (
+    LOOKING,
+    WAYS,
+    GuidedProblem,
+    can_be_local,
+    take_local_motion,
+)
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.recording.channels import motion_source
@@ -58,7 +67,6 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.layers.decomposition import MovingLight
     from napari_cellinr.methods.nstm.layers.objects import MovingObjects
     from napari_cellinr.methods.nstm.plan import Plan
-
 
 __all__ = ["reconstruct_job"]
 
@@ -148,7 +156,8 @@ def reconstruct_job(
     check_layers(config, measurement.model)
     attempts = _attempts(measurement, config, plan(measurement, config).without)
     layered = any(name == LAYERS for name, _, _ in attempts)
-    most = len(attempts) + (config.moving and config.restart)
+    ways = len(WAYS) * (config.check_motion and can_be_local(measurement.model))
+    most = len(attempts) + (config.moving and config.restart) * (1 + ways)
     best: tuple[NSTMProblem, Outcome] | None = None
     spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
@@ -157,7 +166,7 @@ def reconstruct_job(
         name: str,
         settings: NSTMConfig,
         extras: dict[str, bool],
-        layers: MovingLight | MovingObjects | None = None,
+        layers: MovingLight | MovingObjects | LocalMotion | None = None,
     ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
         nonlocal resources
         planned = plan(measurement, settings)
@@ -210,6 +219,8 @@ def reconstruct_job(
         if best[0].halves is None:
             why = why or ("this was stopped" if monitor.stopped else "the time limit was reached")
             unchecked = [UNCHECKED.format(why)]
+        elif config.restart and ways:
+            best = yield from better_by_parts(best, attempt, monitor)
         elif layered and best[0].plan.shape.layers == 1:
             known = partial(is_known, best)
             if not (yield from in_background(FOLLOWING, known, monitor, needed=True)):
@@ -274,7 +285,7 @@ def _fit(
     source: Image,
     resources: _Resources,
     extras: dict[str, bool],
-    layers: MovingLight | MovingObjects | None,
+    layers: MovingLight | MovingObjects | LocalMotion | None,
     monitor: Monitor,
 ) -> Generator[Progress, Message, tuple[NSTMProblem, Outcome]]:
     """Fit once: yield `Progress`, return the problem and its outcome.
@@ -282,7 +293,8 @@ def _fit(
     With several layers, the fit starts with what was found for them; it is computed if not given.
     """
     give_back()
-    problem = NSTMProblem(
+    kind = GuidedProblem if isinstance(layers, LocalMotion) else NSTMProblem
+    problem = kind(
         measurement,
         planned,
         config,
@@ -291,7 +303,10 @@ def _fit(
         **extras,
         recompute=resources.recompute,
     )
-    if planned.shape.layers > 1:
+    if isinstance(layers, LocalMotion):
+        learnt = partial(take_local_motion, problem, layers, monitor)
+        yield from in_background(LOOKING, learnt, monitor, needed=True)
+    elif planned.shape.layers > 1:
         started = partial(start_layers, problem, monitor, layers)
         yield from in_background(CROSSING, started, monitor, needed=True)
     outcome = yield from optimise(problem, config, monitor)

@@ -27,6 +27,12 @@ from napari_cellinr.methods.nstm.checks.parts import HALF, parts_of
 from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
+from napari_cellinr.methods.nstm.phases.start import (
+    LOOKING,
+    GuidedProblem,
+    motion_of_parts,
+    take_local_motion,
+)
 from napari_cellinr.methods.nstm.plan import BLOCK
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.rendering.render import Rendering
@@ -55,9 +61,6 @@ FASTEST = 0.9
 UNEXPLAINED = 1.3
 """Held-out error of the fit of a part, relative to that of the whole, above which it has failed."""
 
-GIVEN = 0.5
-"""Part of the steps in which a fit that failed before has the motion of the whole."""
-
 CHANCE = 3.0
 """Number of standard errors by which motion has to lower the squared error of held-out pixels."""
 
@@ -81,6 +84,9 @@ class Halves:
         Median error and size of the motion where there is texture, in pixels of the frames.
     delays
         What `delays_of` says of the microscope, if anything.
+    smallest
+        Of parts of a phase at rest, motion in pixels that is excluded; infinite if a part moves.
+        None if none is excluded, or it was not looked at.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]
@@ -91,6 +97,7 @@ class Halves:
     error: float = 0.0
     moved: float = 0.0
     delays: NDArray[np.float32] | None = None
+    smallest: float | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return all but the numbers by the names under which a fit saves them.
@@ -115,15 +122,8 @@ class _HalfProblem(NSTMProblem):
         return Schedule(decay=0.1, every=0, is_stored=False)
 
 
-class _GuidedProblem(_HalfProblem):
+class _GuidedProblem(_HalfProblem, GuidedProblem):
     """A part whose motion is given at first, so that the scene is found before it changes."""
-
-    def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the usual loss; the motion takes no part in the first half of the steps."""
-        changes = step >= GIVEN * self.config.steps
-        for parameter in self.param_groups()[1]["params"]:
-            parameter.requires_grad_(changes)
-        return super().loss(step, generator)
 
 
 def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Message, Halves | None]:
@@ -136,7 +136,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     predict them equally well, the pixels do not tell the motion, and the difference stays. Whether
     there is motion at all is decided by the fit that predicts them better. Layers that began with
     objects from optical flow are not fitted again: without the light of each, chance decides which
-    motion it belongs to.
+    motion it belongs to. Nor is what began with the motion of parts: each fit has its own.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     rests, found = fits[: len(resting)], fits[len(resting) :]
     compared = _compared(whole, found)
     best = list(found)
-    if compared.error >= CLOSE and not whole.by_flow:
+    if compared.error >= CLOSE and not (whole.by_flow or isinstance(whole, GuidedProblem)):
         for number, seen in enumerate(parts, start=1):
             later = len(parts) - number
             failed = found[number - 1].held_out() > UNEXPLAINED * whole.held_out()
@@ -232,9 +232,13 @@ def _fit(
     if guided:
         config = config.replace(coarse_to_fine=False)
     give_back()
-    problem = _problem(whole, seen, config, _GuidedProblem if guided else _HalfProblem)
+    given = whole.given if moving and isinstance(whole, GuidedProblem) else 0.0
+    problem = _problem(whole, seen, config, _GuidedProblem if guided or given else _HalfProblem)
     if start is not None:
         problem.model.take_motion(start)
+    elif given:
+        began = partial(_begin_with_parts, problem, number, given, monitor)
+        yield from in_background(LOOKING, began, monitor, needed=True)
     elif problem.plan.shape.layers > 1:
         started = partial(start_layers, problem, monitor)
         yield from in_background(CROSSING, started, monitor, needed=True)
@@ -244,6 +248,12 @@ def _fit(
         outcome = yield from optimise(problem, config, monitor)
     give_back()
     return problem if outcome.stopped == "steps" else None
+
+
+def _begin_with_parts(problem: NSTMProblem, number: int, given: float, monitor: Monitor) -> None:
+    """Give a fit that checks a motion that of parts, found with a noise of its own."""
+    found = replace(motion_of_parts(problem, number), given=given)
+    take_local_motion(problem, found, monitor)
 
 
 class _Compared(NamedTuple):

@@ -53,6 +53,9 @@ LOST = 1.0
 CLEARLY = 1.05
 """Held-out error of a static scene over that of a moving one above which something moves."""
 
+SEEN = 0.5
+"""Part of the largest expected displacement that parts at rest have to exclude."""
+
 PALE = 0.6
 """Darkest parts relative to the brightest, from which an offset may be why the fit failed."""
 
@@ -115,7 +118,8 @@ def report_of(
         )
     elif problem.other_error is not None and not moves:
         errors = outcome.held_out, problem.other_error
-        warnings.append(_no_motion(*errors, problem.rejected, explained=explained))
+        reach = min(problem.plan.shape.displacement[-2:]) / max(problem.optics.zoom[-2:])
+        warnings.append(_no_motion(*errors, problem.rejected, reach=reach, explained=explained))
     elif error is not None and not determined:
         warnings.append(_undetermined(error))
     elif moves and lost > PARTLY:
@@ -328,7 +332,14 @@ def _offset_warnings(problem: NSTMProblem) -> list[str]:
     ]
 
 
-def _no_motion(static: float, moved: float, rejected: Halves | None, *, explained: bool) -> str:
+def _no_motion(
+    static: float,
+    moved: float,
+    rejected: Halves | None,
+    *,
+    explained: bool,
+    reach: float = 0.0,
+) -> str:
     """Return the warning that the result is static although motion was looked for.
 
     Parameters
@@ -339,6 +350,8 @@ def _no_motion(static: float, moved: float, rejected: Halves | None, *, explaine
         What fits to halves of the pixels say about the motion, if they were made.
     explained
         Whether the static image explains the frames.
+    reach
+        Largest expected displacement from the middle in pixels.
     """
     if static > CLEARLY * moved:
         return (
@@ -352,8 +365,19 @@ def _no_motion(static: float, moved: float, rejected: Halves | None, *, explaine
         "No motion was found. A static image fits the held-out pixels as well as a moving one "
         f"({static:.2f} against {moved:.2f} σ), so the result is static."
     )
+    smallest = None if rejected is None else rejected.smallest
+    if smallest is not None and np.isinf(smallest):
+        return (
+            f"{sentence} But parts of the frames are much more likely if they move. Do not take "
+            "the specimen to be at rest: record more light or more frames."
+        )
     if not explained:
         return f"{sentence} It does not explain the frames: check the optics, or what else changes."
+    if smallest is not None and smallest <= SEEN * reach:
+        return (
+            f"{sentence} Parts of the frames exclude motion of {smallest:.0f} pixels or more, by "
+            "their likelihood; smaller motion may be missed."
+        )
     if rejected is not None and rejected.error > UNDETERMINED:
         return (
             f"{sentence} But the frames hardly tell motion: fits to two halves of the pixels found "
