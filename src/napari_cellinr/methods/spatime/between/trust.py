@@ -4,8 +4,8 @@ Each given frame is predicted from the frames before and after it. How well this
 motion is trusted in the two intervals beside the frame. An error at twice the distance in time
 takes at most half of the weight: errors of motion and of blending differ, and their mean is seldom
 worse than the better one. Where motion was worse than blending, it has little weight. Motion that
-goes on from one interval to the next has full weight: wrong motions are unlike each other. So has
-motion in a series of which it predicts most of what changes, at twice the distance in time.
+goes on from one interval to the next has full weight: wrong motions are unlike each other. In a
+series of which motion predicts most of what changes, an error takes none of the weight.
 
 An object that stands and jumps is the exception, since its motion is found, but not when it
 happens: the frame before the jump is like the one before it, and the frame after the jump like the
@@ -243,9 +243,9 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
     beside = [jump_of(i, evidence) for i in (interval - 1, interval + 1)]
     unsure = np.max([e.doubt for e in ends], 0) ** 2
     confidence = 1 - np.max([e.error for e in ends], 0) ** 2
-    motion = (1 - _DOUBT * unsure) * np.sqrt(np.mean([e.weight for e in ends], 0))
     sure = _sure(list(evidence.values()))
-    motion = motion + sure * (1 - motion)
+    doubted = 1 - (1 - sure) * _DOUBT * unsure
+    motion = doubted * np.sqrt(np.mean([e.weight for e in ends], 0))
     smooth = (1 - np.max(beside, 0)) * np.min([e.seen for e in ends], 0)
     maps = (
         motion * (1 - jump), smooth, GROWTH * unsure * (1 - jump), confidence,
