@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from collect import entry
-from data import case
-from peers import by_name
+from data import BUILD, case
+from peers import OURS, by_name
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
+from store import code_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,34 @@ def movie_strip(path: Path, name: str, frames: range, plane: int | None, part: t
             row.append((f"{label} {i}{kind}" if i == frames[0] else f"{i}{kind}", view[part]))
         rows.append([(title, levels(view)) for title, view in row])
     save_rows(path, rows, 2)
+
+
+def confidence_strip(path: Path, name: str, frames: range, plane: int | None, part: tuple) -> None:
+    """Write frames of SpatimeINR, their confidence, and the truth, from left to right."""
+    subject, levels = case(name), _levels(case(name).truth)
+    shown = [("SpatimeINR", _confidence(name, "result"), levels)]
+    shown.append(("confidence", _confidence(name, "confidence"), np.asarray))
+    shown.append(("truth", subject.truth, levels))
+    rows = []
+    for label, series, scaled in shown:
+        views = [series[i] if plane is None else series[i, plane] for i in frames]
+        rows.append([(f"{label} {i}", scaled(v[part])) for i, v in zip(frames, views, strict=True)])
+    save_rows(path, rows, 2)
+
+
+def _confidence(name: str, role: str) -> np.ndarray:
+    """Return the result of SpatimeINR or its confidence; kept on disk."""
+    path = BUILD / "confidence" / f"{name}-{code_of(OURS)}.npz"
+    if not path.exists():
+        from napari_cellinr import superresolve
+
+        subject = case(name)
+        fitted = superresolve(subject.low, scale=subject.scale, confidence=True, **OURS.settings)
+        images = zip(fitted.roles, fitted.images, strict=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **{r: np.asarray(image.array(), np.float32) for r, image in images})
+    with np.load(path) as stored:
+        return stored[role]
 
 
 def planes(path: Path, name: str, frame: int | None, row: int, part: tuple, zoom: int = 3) -> None:

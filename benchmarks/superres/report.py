@@ -14,7 +14,7 @@ from earlier import commit as commit_before
 from earlier import or_earlier
 from peers import OURS
 from phantom_tables import outdated_phantoms, phantom_tables
-from pictures import movie_strip, planes
+from pictures import confidence_strip, movie_strip, planes
 from studies import study_tables
 
 TEMPLATE = Path(__file__).with_name("superres.md")
@@ -27,6 +27,7 @@ def write_report() -> None:
         targets=tables.targets(),
         simulated_time=tables.simulated("t"),
         time_pictures=_pictures_of_time(),
+        confidence_picture=_picture_of_confidence(),
         simulated_z=tables.simulated("z"),
         z_pictures=_pictures_of_planes(),
         real_time=tables.real("t"),
@@ -62,6 +63,15 @@ def _pictures_of_time() -> str:
             movie_strip(PAGES / file, name, frames, plane, part)
             lines.append(f"![{name}: frames from left to right, one row per method]({file})")
     return "\n\n".join(lines)
+
+
+def _picture_of_confidence() -> str:
+    """Write a movie strip with its confidence; return the line that shows it."""
+    name, file = "mitocheck-t2", "superres-confidence.png"
+    if name not in groups("real", "t"):
+        return ""
+    confidence_strip(PAGES / file, name, range(12, 17), None, np.s_[40:150, 50:180])
+    return f"![{name}: frames of SpatimeINR, their confidence, and the truth]({file})"
 
 
 def _pictures_of_planes() -> str:

@@ -138,9 +138,9 @@ def one(value):
     return np.full((3, 3), value, np.float32)
 
 
-def evidence(before=0.0, after=0.0, error=0.0, weight=1.0, saturated=0.0):
-    values = before, after, error, error, weight, saturated
-    return Evidence(*(one(value) for value in values))
+def evidence(before=0.0, after=0.0, error=0.0, weight=1.0, saturated=0.0, seen=1.0, overlap=0.0):
+    values = before, after, error, error, weight, saturated, seen
+    return Evidence(*(one(value) for value in values), overlap, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,36 @@ def test_frames_beyond_a_jump_are_not_used():
     of = {3: evidence(after=1.0), 4: evidence(after=1.0), 5: evidence(before=1.0)}
     assert trust_of(4, of).smooth == pytest.approx(0.0)
     assert trust_of(4, {4: evidence(), 5: evidence()}).smooth == pytest.approx(1.0)
+
+
+def test_motion_that_predicts_most_of_a_series_loses_no_weight_where_it_failed():
+    """It failed there since held-out frames are twice as far apart; not where something jumps."""
+    bad = {"error": 1.0, "saturated": 1.0}
+    sure = trust_of(4, {4: evidence(**bad, overlap=0.9), 5: evidence(**bad, overlap=0.9)})
+    assert sure.motion == pytest.approx(1.0)
+    assert sure.saturated == pytest.approx(0.0)
+    unsure = trust_of(4, {4: evidence(**bad, overlap=0.9), 5: evidence(**bad, overlap=0.3)})
+    assert unsure.motion == pytest.approx(0.5)
+    assert unsure.saturated == pytest.approx(1.0)
+    jump = {4: evidence(before=1.0, overlap=0.9), 5: evidence(after=1.0, overlap=0.9)}
+    assert trust_of(4, jump).motion == pytest.approx(0.0)
+
+
+def test_the_best_weight_of_the_motion_in_a_whole_frame():
+    first, second, other = np.random.default_rng(0).standard_normal((3, 40, 40)).astype(np.float32)
+    of = Predictions(other, other, other, (first, second), 0.5)
+    found = evidence_of(of, 0.7 * other + 0.3 * (first + second) / 2, (1.0, 1.0))
+    assert found.overlap / found.power == pytest.approx(0.7, abs=1e-4)
+
+
+def test_frames_beyond_an_interval_are_not_used_where_only_noise_changes():
+    """A polynomial through four frames has 0.64 of the variance of the noise, a mean of two 0.5."""
+    assert trust_of(4, {4: evidence(seen=0.25), 5: evidence()}).smooth == pytest.approx(0.25)
+    first, second = np.random.default_rng(0).standard_normal((2, 40, 40)).astype(np.float32)
+    of = Predictions(first, second, first, (first, second), 0.5)
+    assert evidence_of(of, first, (1.0, 1.0), noise=1.0).seen.max() < 0.2
+    assert evidence_of(of, first, (1.0, 1.0), noise=1e-3).seen.min() > 0.95
+    assert evidence_of(of, first, (1.0, 1.0)).seen.min() == 1
 
 
 def test_evidence_of_a_frame_like_the_first_of_its_neighbours():

@@ -66,7 +66,7 @@ differ, so that their mean is seldom worse than the better one."""
 FULL: Final = BlendWeights(1.0, True, 0.0)
 """Motion alone."""
 
-ATTENUATIONS: Final = (0.0, 0.5, 1.0, 2.0)
+ATTENUATIONS: Final = (0.0, 0.5, 1.0)
 """What held-out frames choose from."""
 
 

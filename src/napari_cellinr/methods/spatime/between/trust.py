@@ -4,7 +4,8 @@ Each given frame is predicted from the frames before and after it. How well this
 motion is trusted in the two intervals beside the frame. An error at twice the distance in time
 takes at most half of the weight: errors of motion and of blending differ, and their mean is seldom
 worse than the better one. Where motion was worse than blending, it has little weight. Motion that
-goes on from one interval to the next has full weight: wrong motions are unlike each other.
+goes on from one interval to the next has full weight: wrong motions are unlike each other. In a
+series of which motion predicts most of what changes, an error takes none of the weight.
 
 An object that stands and jumps is the exception, since its motion is found, but not when it
 happens: the frame before the jump is like the one before it, and the frame after the jump like the
@@ -62,6 +63,8 @@ _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the 
 _STEADY: Final = (0.5, 0.9)  # likeness of motions from which, and at which, motion goes on
 _MOVES: Final = 2.0  # voxels per frame from which likeness counts fully
 _SATURATED: Final = (0.1, 0.3)  # 2 D(1) / D(2) - 1 from which, and at which, it is
+_HIDDEN: Final = 16.0  # variances of the noise: half of the frames beyond at such a change
+_SURE: Final = (0.6, 0.85)  # best weight of motion in a series from which, and at which, it is sure
 _JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
@@ -85,6 +88,12 @@ class Evidence:
         1 where frames differ about as much at one as at two frames' distance: the mean squared
         difference D(1) is at least 0.65 of D(2); 0 where D(1) is about a half of it, as where an
         object appears or jumps, or less, as in smooth motion.
+    seen
+        How far the change between the frames before and after it is above the noise: 0 where
+        nothing but noise changes, 0.9 where the change has 130 times the variance of the noise.
+    overlap, power
+        Mean product of what motion and what truth add to the blend, and mean square of the
+        former; their ratio is the best weight of the motion everywhere.
     """
 
     before: Floats
@@ -93,6 +102,9 @@ class Evidence:
     doubt: Floats
     weight: Floats
     saturated: Floats
+    seen: Floats
+    overlap: float
+    power: float
 
 
 @dataclass(frozen=True)
@@ -208,6 +220,9 @@ def evidence_of(
         np.clip((4 * error + noise) / (changed + noise), 0, 1),
         np.clip((overlap + same) / (power + same), 0, 1),
         _step(((2 * near - far) / (far + calm) - _SATURATED[0]) / (_SATURATED[1] - _SATURATED[0])),
+        (far + calm) / (far + calm + _HIDDEN * noise),
+        float(np.mean(wrong * moved)),
+        float(np.mean(moved**2)),
     )
 
 
@@ -228,10 +243,13 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
     beside = [jump_of(i, evidence) for i in (interval - 1, interval + 1)]
     unsure = np.max([e.doubt for e in ends], 0) ** 2
     confidence = 1 - np.max([e.error for e in ends], 0) ** 2
-    motion = (1 - _DOUBT * unsure) * np.sqrt(np.mean([e.weight for e in ends], 0))
+    sure = _sure(list(evidence.values()))
+    doubted = 1 - (1 - sure) * _DOUBT * unsure
+    motion = doubted * np.sqrt(np.mean([e.weight for e in ends], 0))
+    smooth = (1 - np.max(beside, 0)) * np.min([e.seen for e in ends], 0)
     maps = (
-        motion * (1 - jump), 1 - np.max(beside, 0), GROWTH * unsure * (1 - jump), confidence,
-        np.mean([e.saturated for e in ends], 0),
+        motion * (1 - jump), smooth, GROWTH * unsure * (1 - jump), confidence,
+        (1 - sure) * np.mean([e.saturated for e in ends], 0),
     )  # fmt: skip
     return Trust(*(np.asarray(values, np.float32) for values in maps))
 
@@ -299,6 +317,16 @@ def jump_of(interval: int, evidence: Mapping[int, Evidence]) -> Floats:
     if not sides:
         return np.zeros_like(next(iter(evidence.values())).error)
     return np.asarray(np.min(sides, 0), np.float32)
+
+
+def _sure(evidence: Sequence[Evidence]) -> float:
+    """Return 1 if motion predicts most of what changes in held-out frames, else 0, or between.
+
+    Then it fails in places since held-out frames are far apart, and not in the interval itself.
+    """
+    power = sum(e.power for e in evidence)
+    weight = sum(e.overlap for e in evidence) / (power + _TINY)
+    return float(_step(np.asarray((weight - _SURE[0]) / (_SURE[1] - _SURE[0]))))
 
 
 def _step(values: NDArray[Any]) -> Floats:
