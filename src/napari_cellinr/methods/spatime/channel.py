@@ -45,6 +45,7 @@ from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, 
 from napari_cellinr.methods.spatime.chosen import errors_of_attenuations
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
+from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.stages import (
     followed_intervals,
@@ -245,6 +246,13 @@ class ChannelFit:
             return self.chosen.noise
         return estimate_noise(self.series.frames[len(self.series.frames) // 2])
 
+    @cached_property
+    def _places(self) -> Places:
+        """Where frames are compared."""
+        if self.chosen is None:
+            return Places(self.series.frames.shape[1:], self.config.seed)
+        return Places(self.chosen.shape, self.config.seed, self.chosen.corner)
+
     def _follow_motion(
         self, series: Series, interval: int, stage: str, settings: MotionSettings
     ) -> Work:
@@ -263,7 +271,8 @@ class ChannelFit:
         smooth = None if trust is None else torch.from_numpy(trust.smooth).to(series.device)
         problems = motion_problems(
             torch.from_numpy(scaled).to(series.device), near, interval,
-            torch.from_numpy(start).to(series.device), settings, self.config.seed, smooth,
+            torch.from_numpy(start).to(series.device), settings, self._places, smooth,
+            1.0 if self.chosen is None else self.chosen.contrast / max(float(scaled.std()), 1e-6),
         )  # fmt: skip
         for problem in problems:
             series.motion[interval] = problem.model

@@ -40,6 +40,12 @@ class Chosen:
         The grey level that counts as 0 in fits, and the grey levels from 0 to 1.
     noise
         Of the frames, in grey levels.
+    contrast
+        Standard deviation of the frames, in the span.
+    shape
+        Voxels of a whole frame.
+    corner
+        First voxel of the part.
     """
 
     flow: str
@@ -47,11 +53,15 @@ class Chosen:
     low: float
     span: float
     noise: Noise
+    contrast: float
+    shape: tuple[int, ...]
+    corner: tuple[int, ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
         """All values, ready for JSON."""
-        return {**vars(self), "noise": vars(self.noise)}
+        places = {"shape": list(self.shape), "corner": list(self.corner)}
+        return {**vars(self), **places, "noise": vars(self.noise)}
 
     @classmethod
     def of_fit(cls, fitted: Fitted) -> Chosen:
@@ -67,12 +77,14 @@ class Chosen:
         low = float(np.percentile(frames, 0.5))
         span = max(float(np.percentile(frames, 99.8)) - low, 1e-9)
         noise = estimate_noise(frames[len(frames) // 2])
-        return cls(model["flow"], model["blending"]["attenuation"], low, span, noise)
+        contrast, attenuation = float(frames.std()) / span, model["blending"]["attenuation"]
+        return cls(model["flow"], attenuation, low, span, noise, contrast, frames.shape[1:])
 
     @classmethod
     def restored(cls, settings: Mapping[str, Any]) -> Chosen:
         """Return what `settings` were made of."""
-        return cls(**{**settings, "noise": Noise(**settings["noise"])})
+        places = {name: tuple(settings[name]) for name in ("shape", "corner")}
+        return cls(**{**settings, **places, "noise": Noise(**settings["noise"])})
 
 
 def errors_of_attenuations(

@@ -189,7 +189,8 @@ class SuperresolutionInParts(MethodInParts):
             if within.noise is None:  # there is none that can be seen
                 config = config.replace(noise="keep")
         if (chosen := facts.get("chosen")) is not None:
-            within = replace(within, chosen=Chosen.restored(chosen))
+            corner = tuple(first for first, _ in part.wide)
+            within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))
         own = _own(config, series, _places(facts, part))
         fitted = yield from superresolve_job(series, own, monitor, within=within)
         return replace(
@@ -252,7 +253,7 @@ def _chosen(image: Image, config: SpatimeConfig, interval: int) -> dict[str, Any
         fitted, _ = _typical_fit(image, config, interval)
     except DataError:  # nothing is seen there, or it is not finite
         return None
-    return Chosen.of_fit(fitted).settings
+    return replace(Chosen.of_fit(fitted), shape=frame_shape(image)).settings
 
 
 def _typical_fit(
