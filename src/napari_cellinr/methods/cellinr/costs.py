@@ -133,7 +133,7 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
         return Cost(n_frames * config.cpu_seconds(), memory)
     if is_together(config, image.sizes.get("T", 1)):
         kind = "volume" if image.sizes.get("Z", 1) > 1 else "plane"
-        return Cost(SECONDS[0] + TOGETHER_SECONDS[kind] * n_voxels, memory)
+        return Cost(0.5 + TOGETHER_SECONDS[kind] * n_voxels, memory)
     if config.has_field:
         shape = [image.sizes.get(axis, 1) for axis in "ZYX"]
         seconds, more = _with_network(shape, config)

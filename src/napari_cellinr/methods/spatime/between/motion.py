@@ -136,7 +136,7 @@ class MotionProblem(Problem):
     """The motion of one interval at one resolution.
 
     The same material shall look the same in all frames: the loss is a robust difference of
-    neighbouring frames along the paths of random places, that of the interval itself with the
+    neighbouring frames along the paths of some places, that of the interval itself with the
     largest weight, and a penalty on coefficients that vary between control points.
 
     Parameters
