@@ -105,10 +105,32 @@ def denoise_settings(plan):
         ((16, 256, 256), "TYX", 4.9),
         ((16, 512, 512), "TYX", 20),
         ((16, 1024, 1024), "TYX", 77),
+        ((5, 12, 64, 64), "TZYX", 1.7),
+        ((4, 16, 96, 96), "TZYX", 3.2),
+        ((6, 24, 96, 96), "TZYX", 6.7),
     ],
 )
 def test_a_series_that_is_denoised_together_is_estimated_as_it_was_measured(shape, axes, measured):
-    """CPU seconds of `docs/benchmarks/scale.md`."""
+    """CPU seconds, those of planes from `docs/benchmarks/scale.md`."""
     image = Image(np.broadcast_to(np.float32(0), shape), axes)
     method = METHODS["cellinr"]
     assert cost(method, image, method.config()).seconds == pytest.approx(measured, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "measured"),
+    [
+        ((7, 128, 128), 1.34),
+        ((16, 256, 256), 7.0),
+        ((8, 512, 512), 11.4),
+        ((16, 512, 512), 27),
+        ((16, 1024, 1024), 101),
+        ((8, 16, 96, 96), 8.7),
+    ],
+)
+def test_twice_as_many_frames_are_estimated_as_they_were_measured(shape, measured):
+    """CPU seconds, some of `docs/benchmarks/scale.md`."""
+    image = Image(np.broadcast_to(np.float32(0), shape), "TYX" if len(shape) == 3 else "TZYX")
+    method = METHODS["spatime"]
+    found = cost(method, image, method.config(scale={"t": 2})).seconds
+    assert found == pytest.approx(measured, rel=0.3)

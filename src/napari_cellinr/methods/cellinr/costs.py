@@ -35,11 +35,15 @@ COARSE_SECONDS = (0.5, 6e-6)
 ESTIMATE_SECONDS = {"volume": 0.8e-5, "plane": 3.4e-5}
 """CPU seconds per voxel of an initial estimate that a network corrects, also of synthetic noise."""
 
-TOGETHER_SECONDS = {"volume": 1.0e-5, "plane": 4.4e-6}
+TOGETHER_SECONDS = {"volume": 5.2e-6, "plane": 4.4e-6}
 """CPU seconds per voxel of frames that are denoised together, which are filtered but once.
 
-Measured: 4.9, 20 and 77 s for 16 planes of 256 × 256, 512 × 512 and 1024 × 1024 pixels.
+Measured: 4.9, 20 and 77 s for 16 planes of 256 × 256, 512 × 512 and 1024 × 1024 pixels; 1.7, 3.2
+and 6.7 s for volumes of 5 × 12 × 64 × 64, 4 × 16 × 96 × 96 and 6 × 24 × 96 × 96 voxels.
 """
+
+TOGETHER_BASE = 0.5
+"""CPU seconds of such a series besides."""
 
 STEP_SECONDS = {"volume": 0.023, "plane": 0.013}
 """CPU seconds of a step of the network; like all of these, with one thread."""
@@ -133,7 +137,7 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
         return Cost(n_frames * config.cpu_seconds(), memory)
     if is_together(config, image.sizes.get("T", 1)):
         kind = "volume" if image.sizes.get("Z", 1) > 1 else "plane"
-        return Cost(0.5 + TOGETHER_SECONDS[kind] * n_voxels, memory)
+        return Cost(TOGETHER_BASE + TOGETHER_SECONDS[kind] * n_voxels, memory)
     if config.has_field:
         shape = [image.sizes.get(axis, 1) for axis in "ZYX"]
         seconds, more = _with_network(shape, config)

@@ -302,7 +302,7 @@ def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
         seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
     if min(grid.maps[axis].step for axis in "YX") < 1:
         seconds += 0.08 * config.steps + 3e-6 * finer * (n_frames + new)
-    seconds = n_channels * seconds + 0.5
+    seconds = n_channels * seconds + 0.3
     return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
 
 
