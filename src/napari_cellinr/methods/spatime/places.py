@@ -73,7 +73,7 @@ class Places:
         return np.stack(grid, -1).reshape(-1, len(axes)).astype(np.float32)
 
 
-def _steps(n_axes: int) -> NDArray[np.float64]:
+def _steps(n_axes: int) -> NDArray[np.floating]:
     """Return how far the lattice is moved in each step, in its spacing along each axis."""
     root = 2.0
     for _ in range(50):  # of x ** (n_axes + 1) = x + 1
@@ -95,12 +95,14 @@ def _spacings(shape: Sequence[int], count: int) -> list[float]:
     return found
 
 
-def _along(part: float, spacing: float, corner: int, size: int) -> NDArray[np.float64]:
+def _along(part: float, spacing: float, corner: int, size: int) -> NDArray[np.floating]:
     """Return the places along one axis, in voxels from the corner; at least one."""
     if spacing == 0 or size == 1:
         return np.zeros(1)
     first = math.ceil(corner / spacing - part)
     last = math.floor((corner + size - 1) / spacing - part)
     if last < first:  # the part is shorter than the spacing
-        return np.clip(np.array([(first + part) * spacing - corner]), 0, size - 1)
-    return (np.arange(first, last + 1) + part) * spacing - corner
+        nearest = (first + part) * spacing - corner
+        return np.array([min(max(nearest, 0.0), size - 1.0)])
+    places: NDArray[np.floating] = (np.arange(first, last + 1) + part) * spacing - corner
+    return places
