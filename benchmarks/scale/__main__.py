@@ -198,13 +198,11 @@ def memory_text(found: dict) -> str:
             str(one["n_parts"]),
             f"{one['memory'] / 1000000000.0:.2f} GB",
             f"{one['parts'][0]['memory'] / 1000000000.0:.2f} GB",
-            f"{one['seconds']:.0f} s",
             f"{one['parts'][0]['seconds']:.0f} s",
         ]
         for name, one in found.items()
     ]
-    head = ["recording", "parts", "estimated memory", "peak memory", "estimated time of a part",
-            "CPU time of the first part"]  # fmt: skip
+    head = ["recording", "parts", "estimated memory", "peak memory", "CPU time of the first part"]
     return (
         "## Memory\n\nPlan and first part of recordings of 1024×1024 pixels, uint16, in a process "
         f"with {LIMIT:g} GiB of address space; reconstruction with 20 steps, of which memory does "
