@@ -13,7 +13,7 @@ from napari_cellinr.fields.trajectory import at_time, displacement, spline_value
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
-from napari_cellinr.methods.spatime import channel
+from napari_cellinr.methods.spatime import chosen
 from napari_cellinr.methods.spatime.between.blending import (
     BlendWeights,
     Predictions,
@@ -31,6 +31,7 @@ from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.planes import PlanesProblem, training_planes
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
+from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 
@@ -44,7 +45,7 @@ def follow(series, interval, settings=QUICK):
     here = near.index(interval)
     start = path_coefficients(frames[here], frames[here + 1], settings.spacing)
     given = torch.from_numpy(frames), near, interval, torch.from_numpy(start)
-    for problem in motion_problems(*given, settings):
+    for problem in motion_problems(*given, settings, Places(series.frames.shape[1:])):
         finish(optimise(problem, SpatimeConfig(), Monitor()))
         series.motion[interval] = problem.model
 
@@ -163,7 +164,7 @@ def test_the_attenuation_is_chosen_in_the_background(monkeypatch):
         threads.append(threading.current_thread())
         return blended(*given)
 
-    monkeypatch.setattr(channel, "blended", watched)
+    monkeypatch.setattr(chosen, "blended", watched)
     frames = np.random.default_rng(3).standard_normal((5, 32, 32)).astype(np.float32)
     fitted(frames)
     assert threads

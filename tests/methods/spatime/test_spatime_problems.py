@@ -14,6 +14,7 @@ from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.spatime.between.motion import MotionSettings, motion_problems
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.finer.sections import Samples
+from napari_cellinr.methods.spatime.places import Places
 
 SHIFT = (0.7, -1.3)
 
@@ -35,7 +36,9 @@ def shifted(n_frames=4):
 
 def problems(settings, seed=0):
     """The motion between frames 1 and 2, from rest."""
-    return motion_problems(shifted(), range(4), 1, torch.zeros(2, 9, 10), settings, seed)
+    return motion_problems(
+        shifted(), range(4), 1, torch.zeros(2, 9, 10), settings, Places((32, 36), seed)
+    )
 
 
 def motion(settings, seed=0):

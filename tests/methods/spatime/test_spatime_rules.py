@@ -35,6 +35,7 @@ from napari_cellinr.methods.spatime.finer.learning import has_gained
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.model import MotionModel
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
+from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.restored import checked_aspect, loaded
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import held_out_frames
@@ -84,9 +85,7 @@ def test_the_interval_itself_counts_fully_and_its_neighbours_less():
     """Frames 0, 1 and 3 of brightness differ; without motion the loss is known."""
     images = torch.stack([torch.full((8, 8), value) for value in (0.0, 1.0, 4.0, 4.0)])
     model = MotionModel((8, 8), 1, (2, 2))
-    of = MotionProblem(
-        model, images, (-1.5, -0.5, 0.5, 1.5), MotionSettings(), 0, torch.Generator()
-    )
+    of = MotionProblem(model, images, (-1.5, -0.5, 0.5, 1.5), MotionSettings(), 0, Places((8, 8)))
     loss = of.loss(0, torch.Generator())
     expected = (OUTER * 1 + 3 + OUTER * 0) / float(images.std())
     assert float(loss["difference"].detach()) == pytest.approx(expected, rel=0.05)
@@ -99,7 +98,7 @@ def test_motion_that_changes_its_speed_is_rougher():
     model.control.data[1] = 0.5
     images = torch.rand((3, 8, 8), generator=torch.Generator().manual_seed(0))
     settings = MotionSettings(smooth=1.0)
-    of = MotionProblem(model, images, (-0.5, 0.5, 1.5), settings, 0, torch.Generator())
+    of = MotionProblem(model, images, (-0.5, 0.5, 1.5), settings, 0, Places((8, 8)))
     assert float(of.loss(0, torch.Generator())["roughness"].detach()) == pytest.approx(0.5)
 
 
@@ -110,7 +109,7 @@ def test_a_held_out_frame_is_the_one_between_its_two_neighbours(monkeypatch):
     fit.series, fit.config = Series(frames, "YX", (1.0, 1.0)), SpatimeConfig()
     fit.state = SimpleNamespace(over=False, step=0)
     fit.grid, fit._noise = OutputGrid({}, np.array([2.5])), Noise(0.0, 0.0)
-    fit.faulty = []
+    fit.faulty, fit.chosen = [], None
     seen, found = [], []
     fit._follow_motion = lambda series, *_: seen.append(series.frames[:, 0, 0]) or iter(())
     fit._choose_attenuation = lambda tests, _: found.extend(tests)

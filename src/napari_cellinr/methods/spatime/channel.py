@@ -15,11 +15,9 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.resources.memory import free_after
 from napari_cellinr.methods.spatime.between.blending import (
-    ATTENUATIONS,
     EQUAL,
     FULL,
     STATIC,
-    blended,
     choose_attenuation,
 )
 from napari_cellinr.methods.spatime.between.choice import (
@@ -44,8 +42,10 @@ from napari_cellinr.methods.spatime.between.noise import (
     white_noise,
 )
 from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, trust_of_frame
+from napari_cellinr.methods.spatime.chosen import errors_of_attenuations
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
+from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.stages import (
     followed_intervals,
@@ -73,15 +73,14 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.problem import Message, Progress
-    from napari_cellinr.methods.spatime.between.blending import Predictions
     from napari_cellinr.methods.spatime.between.motion import MotionSettings
-    from napari_cellinr.methods.spatime.between.trust import Evidence, Trust
+    from napari_cellinr.methods.spatime.between.trust import Evidence
+    from napari_cellinr.methods.spatime.chosen import Chosen, Tests
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
     from napari_cellinr.methods.spatime.series import Series
     from napari_cellinr.methods.spatime.state import SuperresolutionState
 
     Work: TypeAlias = Generator[Progress, Message, None]
-    Tests: TypeAlias = list[tuple[Predictions, Trust, NDArray[np.float32]]]
 
 __all__ = ["ChannelFit"]
 
@@ -108,6 +107,8 @@ class ChannelFit:
         Number of the channel, from 0.
     faulty
         Positions of frames that are replaced before anything else.
+    chosen
+        What held-out frames of the whole series chose, if the channel is a part of one.
     """
 
     def __init__(
@@ -118,10 +119,13 @@ class ChannelFit:
         state: SuperresolutionState,
         number: int,
         faulty: Sequence[int] = (),
+        chosen: Chosen | None = None,
     ) -> None:
         self.series, self.grid, self.config, self.state = series, grid, config, state
         self.number = number
-        self.faulty = list(faulty)
+        self.faulty, self.chosen = list(faulty), chosen
+        if chosen is not None:
+            series.flow, series.low, series.span = chosen.flow, chosen.low, chosen.span
         self.is_done = self._is_compared = False
         self._motion = motion_settings(config, series.frames.ndim - 1)
         self._first_step = state.step
@@ -188,7 +192,8 @@ class ChannelFit:
         tests: Tests = []
         held_out = held_out_frames(len(series.frames), self._followed, self.faulty)
         counted = spread(held_out, MOST_TESTS)
-        yield self._choose_flow(sorted(spread(held_out, MOST)), stage)
+        if self.chosen is None:
+            yield self._choose_flow(sorted(spread(held_out, MOST)), stage)
         for number in held_out:
             pair = series.pair(number - 1, number + 1)
             yield self._follow_motion(pair, 0, stage, rough_settings(self.config))
@@ -237,7 +242,16 @@ class ChannelFit:
     @cached_property
     def _noise(self) -> Noise:
         """The noise of the frames, in grey levels."""
+        if self.chosen is not None:
+            return self.chosen.noise
         return estimate_noise(self.series.frames[len(self.series.frames) // 2])
+
+    @cached_property
+    def _places(self) -> Places:
+        """Where frames are compared."""
+        if self.chosen is None:
+            return Places(self.series.frames.shape[1:], self.config.seed)
+        return Places(self.chosen.shape, self.config.seed, self.chosen.corner)
 
     def _follow_motion(
         self, series: Series, interval: int, stage: str, settings: MotionSettings
@@ -257,7 +271,8 @@ class ChannelFit:
         smooth = None if trust is None else torch.from_numpy(trust.smooth).to(series.device)
         problems = motion_problems(
             torch.from_numpy(scaled).to(series.device), near, interval,
-            torch.from_numpy(start).to(series.device), settings, self.config.seed, smooth,
+            torch.from_numpy(start).to(series.device), settings, self._places, smooth,
+            1.0 if self.chosen is None else self.chosen.contrast / max(float(scaled.std()), 1e-6),
         )  # fmt: skip
         for problem in problems:
             series.motion[interval] = problem.model
@@ -280,12 +295,13 @@ class ChannelFit:
                 "motion has half of the weight. Use five frames or more for a good result."
             )
             return
-        compare = partial(_errors, tests, series.aspect)
+        compare = partial(errors_of_attenuations, tests, series.aspect)
         found = yield from in_background(stage, compare, state.monitor)
         if found is None:
             return
         errors, static = found
-        series.weights = replace(FULL, attenuation=choose_attenuation(errors))
+        own = choose_attenuation(errors) if self.chosen is None else self.chosen.attenuation
+        series.weights = replace(FULL, attenuation=own)
         gain = (static + _TINY) / (min(map(sum, errors.values())) + _TINY)
         maps = list(series.trust.values())
         self._report_facts(
@@ -379,21 +395,6 @@ class ChannelFit:
 
     def _report_facts(self, facts: Mapping[str, Any]) -> None:
         self.state.facts |= {f"channel {self.number}: {k}": v for k, v in facts.items()}
-
-
-def _errors(tests: Tests, aspect: Sequence[float]) -> tuple[dict[float, list[float]], float]:
-    """Return the squared error on each held-out frame by attenuation, and the sum of a blend's."""
-    errors = {
-        a: [mean_square(blended(p, replace(FULL, attenuation=a), aspect, t) - truth)
-            for p, t, truth in tests]
-        for a in ATTENUATIONS
-    }  # fmt: skip
-    return errors, sum(mean_square(blended(p, STATIC, aspect) - v) for p, _, v in tests)
-
-
-def mean_square(values: NDArray[np.float32]) -> float:
-    """Return the mean of squares."""
-    return float(np.mean(values**2))
 
 
 def _frame(series: Series, when: float, grid: OutputGrid) -> NDArray[np.float32]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.between.damaged import Channel
     from napari_cellinr.methods.spatime.between.noise import AddedNoise
+    from napari_cellinr.methods.spatime.chosen import Chosen
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
 
 __all__ = ["Within", "superresolve_job"]
@@ -68,11 +69,14 @@ class Within:
         The series without noise, if that is to be removed first.
     removed
         The noise that was removed.
+    chosen
+        What its held-out frames chose; chosen on those of the series if not given.
     """
 
     noise: AddedNoise | None = None
     denoised: Image | None = None
     removed: Noise | None = None
+    chosen: Chosen | None = None
 
 
 def superresolve_job(
@@ -138,7 +142,7 @@ def superresolve_job(
         fitted = yield from published_job(source, whole, config, grid, device, monitor, lazily)
     else:
         fitted = yield from _stage_by_stage(
-            source, channels, removed, config, grid, device, monitor, lazily, within.noise
+            source, channels, removed, config, grid, device, monitor, lazily, within
         )
     report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
@@ -184,12 +188,12 @@ def _stage_by_stage(
     device: torch.device,
     monitor: Monitor,
     lazily: bool,
-    lacking: AddedNoise | None,
+    within: Within,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     between = bool(intervals_of(grid))
     fitted = [
-        _series(channel.frames, source, config, device, noise if between else None, lacking)
+        _series(channel.frames, source, config, device, noise if between else None, within.noise)
         for channel, noise in zip(channels, removed, strict=True)
     ]
     limit = config.max_seconds
@@ -207,7 +211,8 @@ def _stage_by_stage(
             with state.part(stage):
                 yield from in_background(stage, fill, monitor, needed=True)
     for number, series in enumerate(fitted):
-        fit = ChannelFit(series, grid, config, state, number, channels[number].faulty)
+        faulty = channels[number].faulty
+        fit = ChannelFit(series, grid, config, state, number, faulty, within.chosen)
         with closing(fit) as channel:
             while not channel.is_done:
                 try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import shutil
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.saved.stored import geometry
 from napari_cellinr.io.names import place_of, without_secrets
 from napari_cellinr.io.zarr.missing import missing_chunks
-from napari_cellinr.methods import method_of_action
 from napari_cellinr.runs.scale.changes import stamp_of
 from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.methods.results import result_of
@@ -83,7 +83,7 @@ def make_plan(
     channels, texts = method.measured(series, config)
     parts, needed = method.layout(series, config, channels, SHARE * memory / workers)
     texts += missing_chunks(source.path, source.level) if source.path else []
-    return Plan(
+    plan = Plan(
         action=action,
         source=source,
         digest=digest(found),
@@ -92,11 +92,12 @@ def make_plan(
         outputs={role: str(place_of(path).resolve()) for role, path in outputs.items()},
         result=geometry(result),
         parts=tuple(parts),
-        seconds=_seconds(action, series, config, parts),
+        seconds=0.0,
         memory=needed,
         warnings=tuple(texts),
         stamp=stamp,
     )
+    return replace(plan, seconds=_seconds(plan, series))
 
 
 def check_space(plan: Plan) -> str:
@@ -114,14 +115,12 @@ def check_space(plan: Plan) -> str:
     )
 
 
-def _seconds(action: str, image: Image, config: Any, parts: list[Part]) -> float:
+def _seconds(plan: Plan, image: Image) -> float:
     """Return the estimated seconds of the largest part on one core."""
-    method = method_of_action(action)
-    largest = max(parts, key=_voxels)
+    largest, method = max(plan.parts, key=_voxels), method_in_parts(plan.action)
     ranges = dict(zip("ZYX"[-len(largest.wide) :], largest.wide, strict=True))
-    block = image.crop(T=largest.near, **ranges)
-    cost = method.cost(block.take("C", 0) if "C" in block.axes else block, config)
-    return 0.0 if cost is None else cost.seconds
+    block = image.crop(T=(0, len(method.frames(plan, largest))), **ranges)
+    return method.seconds(block.take("C", 0) if "C" in block.axes else block, plan, largest)
 
 
 def _voxels(part: Part) -> int:

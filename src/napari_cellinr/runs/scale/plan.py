@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherVersionError", "Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
-FORMAT: Final = "napari-cellinr plan 4"
+FORMAT: Final = "napari-cellinr plan 5"
 
 _FORMATS: Final = re.compile(r"napari-cellinr plan \d+")
 """Formats of plans, also of other versions."""

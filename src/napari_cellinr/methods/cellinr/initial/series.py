@@ -17,6 +17,7 @@ from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.resources.devices import choose_device
+from napari_cellinr.methods.cellinr.costs import is_together
 from napari_cellinr.methods.cellinr.initial.estimate import (
     SHARED,
     EstimateBudget,
@@ -102,8 +103,7 @@ def is_coupled(
     seconds
         Remaining time; no limit if None.
     """
-    possible = config.preset == "fast" and config.coupling and n_frames > 1
-    if not possible or config.estimate not in {"auto", "groups"}:
+    if not is_together(config, n_frames):
         return False
     n_workers = torch.get_num_threads()
     needed = groups_seconds(shape, n_workers)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
+    from napari_cellinr.methods.spatime.places import Places
 
 __all__ = [
     "EVERY",
@@ -135,7 +136,7 @@ class MotionProblem(Problem):
     """The motion of one interval at one resolution.
 
     The same material shall look the same in all frames: the loss is a robust difference of
-    neighbouring frames along the paths of random places, that of the interval itself with the
+    neighbouring frames along the paths of some places, that of the interval itself with the
     largest weight, and a penalty on coefficients that vary between control points.
 
     Parameters
@@ -150,11 +151,13 @@ class MotionProblem(Problem):
         How motion is fitted.
     level
         Number of the level in the settings.
-    generator
-        Draws the places; it continues from level to level.
+    places
+        Where the frames are compared.
     smooth
         Weight of the frames beyond the interval, on nodes, (*nodes), float32, 0 to 1; all have
         the full one if not given.
+    contrast
+        Standard deviation of the whole frames relative to that of these.
     """
 
     def __init__(
@@ -164,14 +167,15 @@ class MotionProblem(Problem):
         times: Sequence[float],
         settings: MotionSettings,
         level: int,
-        generator: torch.Generator,
+        places: Places,
         smooth: torch.Tensor | None = None,
+        contrast: float = 1.0,
     ) -> None:
         self.model = model
         self.settings = settings
         self._images = images
         self._level = level
-        self._generator = generator
+        self._places = places
         device, size = images.device, tuple(images.shape[1:])
         self._times = torch.tensor(list(times), device=device)
         weights = [1.0 if time == -0.5 else OUTER for time in times[:-1]]
@@ -180,7 +184,7 @@ class MotionProblem(Problem):
         self._last = torch.tensor([n - 1 for n in size], device=device)
         spread = [(a - 1) / max(b - 1, 1) for a, b in zip(model.shape, size, strict=True)]
         self._spread = torch.tensor(spread, device=device).clamp(min=1e-6)
-        self._contrast = images.std().clamp(min=1e-6)
+        self._contrast = contrast * images.std().clamp(min=1e-6)
 
     @property
     def device(self) -> torch.device:
@@ -203,9 +207,9 @@ class MotionProblem(Problem):
         Parameters
         ----------
         step
-            Not used.
+            By which the places move.
         generator
-            Not used: places are drawn by a generator that continues from level to level.
+            Not used.
 
         Returns
         -------
@@ -213,9 +217,9 @@ class MotionProblem(Problem):
             `difference` in standard deviations of the images, `roughness` in squared voxels.
         """
         size = self._images.shape[1:]
-        count = min(self.settings.batch, 2 * int(np.prod(size)))
-        drawn = torch.rand(count, len(size), generator=self._generator, device=self.device)
-        places = drawn * self._last
+        before = sum(self.settings.steps[: self._level])
+        given = self._places.at(step + before, self.settings.batch, self.model.shape, size)
+        places = torch.from_numpy(given).to(self.device) / self._spread
         control = self.model.control
         terms = control.reshape(control.shape)  # keeps the order in which gradients are added
         moved = places + self.model(places, self._times, size, terms) / self._spread
@@ -246,8 +250,9 @@ def motion_problems(
     interval: int,
     start: torch.Tensor,
     settings: MotionSettings,
-    seed: int = 0,
+    places: Places,
     smooth: torch.Tensor | None = None,
+    contrast: float = 1.0,
 ) -> Iterator[MotionProblem]:
     """Yield the problems of an interval from coarse to fine; each begins where the last ended.
 
@@ -266,9 +271,7 @@ def motion_problems(
         Velocities from `path_coefficients`, (axes, *points), float32.
     settings
         How motion is fitted.
-    seed
-        Of the random places.
-    smooth
+    places, smooth, contrast
         As for `MotionProblem`.
 
     Yields
@@ -278,12 +281,11 @@ def motion_problems(
     """
     times = [j - interval - 0.5 for j in chosen]
     shape = tuple(frames.shape[1:])
-    generator = torch.Generator(device=frames.device).manual_seed(seed)
     model = motion_from(start, shape, min(2, len(chosen) - 1))
     for level, coarseness in enumerate(settings.levels):
         images = coarser(frames, coarseness, settings.blur)
         model = model.with_points(control_size(images.shape[1:], settings.spacing))
-        yield MotionProblem(model, images, times, settings, level, generator, smooth)
+        yield MotionProblem(model, images, times, settings, level, places, smooth, contrast)
 
 
 def motion_from(start: torch.Tensor, shape: Sequence[int], terms: int) -> MotionModel:

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.runs.estimates import cost
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -61,6 +63,21 @@ class MethodInParts(ABC):
             The part.
         """
         return list(range(*part.near))
+
+    def seconds(self, block: Image, plan: Plan, part: Part) -> float:
+        """Return the estimated seconds of a part on one core: those of the fit that it runs.
+
+        Parameters
+        ----------
+        block
+            What the part reads; only its shape and voxel size count.
+        plan
+            The plan, but for its estimate.
+        part
+            The part.
+        """
+        found = cost(plan.method, block, plan.config)
+        return 0.0 if found is None else found.seconds
 
     @abstractmethod
     def job(

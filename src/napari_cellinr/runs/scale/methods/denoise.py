@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.fitting.comparable import comparable
+from napari_cellinr.methods.cellinr.costs import cost
 from napari_cellinr.methods.cellinr.initial.background import NODES_PER_WIDTH, Levels
 from napari_cellinr.methods.cellinr.initial.estimate import SHARED, first_shared, frames_at_once
 from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
@@ -80,6 +81,13 @@ class DenoisingInParts(MethodInParts):
         """Return its own frames, those around, and the one that gives the kernels."""
         config: Any = plan.config
         return frames_read(config, plan.channels[part.channel], plan.image.sizes.get("T", 1), part)
+
+    def seconds(self, block: Image, plan: Plan, part: Part) -> float:
+        """Return the estimated seconds of a part; no network is trained in a tile."""
+        config: Any = plan.config
+        if part.is_tile and config.has_field:
+            config = config.replace(rounds=0)
+        return cost(block, config).seconds
 
     def job(
         self, block: Image, plan: Plan, part: Part, monitor: Monitor

@@ -10,11 +10,15 @@ import numpy as np
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.config import CellINRConfig, SpatimeConfig
+from napari_cellinr.errors import DataError
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
+from napari_cellinr.methods.cellinr.costs import cost as cost_of_denoising
 from napari_cellinr.methods.cellinr.initial.estimate import SHARED
 from napari_cellinr.methods.spatime.between.noise import AddedNoise
+from napari_cellinr.methods.spatime.chosen import Chosen
+from napari_cellinr.methods.spatime.costs import cost
 from napari_cellinr.methods.spatime.job import Within, superresolve_job
 from napari_cellinr.methods.spatime.output_grid import (
     MOST_PLACES,
@@ -71,8 +75,9 @@ class SuperresolutionInParts(MethodInParts):
     ) -> tuple[list[dict[str, Any]], list[str]]:
         """Return what the parts share, and sentences about it.
 
-        These are the times of the result in frames of the recording; and if noise is to be added,
-        what frames between frames lack; or if it is to be removed, what denoising measures.
+        These are the times of the result in frames of the recording, and what held-out frames
+        choose; and if noise is to be added, what frames between frames lack; or if it is to be
+        removed, what denoising measures.
         """
         times = [float(place) for place in _times(image, config)]
         n_channels = image.sizes.get("C", 1)
@@ -83,10 +88,14 @@ class SuperresolutionInParts(MethodInParts):
             found, texts = measured(image, _denoising(config))
             for facts, own in zip(shared, found, strict=True):
                 facts["denoising"] = own
-        if config.noise == "match" and (between := [t for t in times if is_between(t)]):
-            for number, facts in enumerate(shared):
-                channel = image.take("C", number) if "C" in image.axes else image
-                facts["lacking"] = _lacking(channel, config, int(between[0]))
+        between = sorted({int(t) for t in times if is_between(t)})
+        for number, facts in enumerate(shared if between else ()):
+            channel = image.take("C", number) if "C" in image.axes else image
+            if config.noise == "match":
+                facts["lacking"] = _lacking(channel, config, between[0])
+            if config.motion == "auto":
+                middle = between[len(between) // 2]
+                facts["chosen"] = _chosen(channel, config, middle)
         return shared, [f"{REMOVAL}: {text}" for text in texts]
 
     def layout(
@@ -142,6 +151,17 @@ class SuperresolutionInParts(MethodInParts):
             _denoising(config), facts["denoising"], n_frames, _denoised(part, n_frames)
         )
 
+    def seconds(self, block: Image, plan: Plan, part: Part) -> float:
+        """Return the estimated seconds of a part, and of removing its noise first."""
+        facts, config = plan.channels[part.channel], _config(plan)
+        first = 0.0
+        if config.noise == "remove":
+            first = cost_of_denoising(block, _denoising(config)).seconds
+            config = config.replace(noise="keep")
+        series = block.crop(T=(0, part.near[1] - part.near[0]))
+        found = cost(series, _own(config, series, _places(facts, part)))
+        return first if found is None else first + found.seconds
+
     def job(
         self, block: Image, plan: Plan, part: Part, monitor: Monitor
     ) -> Generator[Progress, Message, Fitted]:
@@ -168,8 +188,10 @@ class SuperresolutionInParts(MethodInParts):
             within = Within(_added(facts, part))
             if within.noise is None:  # there is none that can be seen
                 config = config.replace(noise="keep")
-        places = [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
-        own = _own(config, series, places)
+        if (chosen := facts.get("chosen")) is not None:
+            corner = tuple(first for first, _ in part.wide)
+            within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))
+        own = _own(config, series, _places(facts, part))
         fitted = yield from superresolve_job(series, own, monitor, within=within)
         return replace(
             fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
@@ -207,22 +229,49 @@ def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, An
     interval
         Number of the frame before the first frame that is made.
     """
-    near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
-    place = image.take("T", interval)
-    chosen = typical(place.like(place.data, translate=(0.0,) * len(place.axes)))
-    ranges = {}
-    for axis, start, step in zip(chosen.axes, chosen.translate, chosen.scale, strict=True):
-        first = round(start / step)
-        ranges[axis] = slice(first, first + chosen.sizes[axis])
-    block = comparable(image.crop(T=slice(*near), **ranges))[0]
-    block = block.like(block.array())
-    own = _own(config, block, [interval + 0.5 - near[0]])
-    fitted: Fitted = finish(superresolve_job(block, own, Monitor()))
+    fitted, ranges = _typical_fit(image, config, interval)
     found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
     if found is None:
         return None
     frame = image.take("T", image.sizes["T"] // 2).crop(**ranges).array()
     return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
+
+
+def _chosen(image: Image, config: SpatimeConfig, interval: int) -> dict[str, Any] | None:
+    """Return what the frames around an interval choose, in a typical part; None if they cannot.
+
+    Parameters
+    ----------
+    image
+        A channel of the recording, with axis T.
+    config
+        The settings.
+    interval
+        Number of the frame at which it begins.
+    """
+    try:
+        fitted, _ = _typical_fit(image, config, interval)
+    except DataError:  # nothing is seen there, or it is not finite
+        return None
+    return replace(Chosen.of_fit(fitted), shape=frame_shape(image)).settings
+
+
+def _typical_fit(
+    image: Image, config: SpatimeConfig, interval: int
+) -> tuple[Fitted, dict[str, slice]]:
+    """Return a fit of one frame in an interval, and the typical part of the frames it is of."""
+    near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
+    place = image.take("T", interval)
+    part = typical(place.like(place.data, translate=(0.0,) * len(place.axes)))
+    ranges = {}
+    for axis, start, step in zip(part.axes, part.translate, part.scale, strict=True):
+        first = round(start / step)
+        ranges[axis] = slice(first, first + part.sizes[axis])
+    block = comparable(image.crop(T=slice(*near), **ranges))[0]
+    block = block.like(block.array())
+    own = _own(config, block, [interval + 0.5 - near[0]]).replace(max_seconds=None)
+    fitted: Fitted = finish(superresolve_job(block, own, Monitor()))
+    return fitted, ranges
 
 
 def _added(facts: Mapping[str, Any], part: Part) -> AddedNoise | None:
@@ -231,6 +280,11 @@ def _added(facts: Mapping[str, Any], part: Part) -> AddedNoise | None:
         return None
     corner = tuple(first for first, _ in part.wide)
     return replace(AddedNoise.restored(found), corner=corner, first=part.near[0])
+
+
+def _places(facts: Mapping[str, Any], part: Part) -> list[float]:
+    """Return the times that a part makes, in the frames that it is fitted to."""
+    return [place - part.near[0] for place in facts["times"][slice(*part.frames)]]
 
 
 def _config(plan: Plan) -> SpatimeConfig:

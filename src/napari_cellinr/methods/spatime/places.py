@@ -1,0 +1,108 @@
+"""Where frames are compared: at the same places in a whole frame and in parts of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["Places"]
+
+VOXELS: Final = 50
+"""Voxels of a frame for each place, at most: motion is as well known in large frames."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places on a lattice that is moved evenly from step to step, so that all are looked at.
+
+    The steps are those of the additive recurrence of M. Roberts ("The unreasonable effectiveness
+    of quasirandom sequences", 2018), which leaves no gaps.
+
+    Parameters
+    ----------
+    shape
+        Voxels of a whole frame along each axis.
+    seed
+        Of the first place.
+    corner
+        First voxel of the part along each axis; the frame is whole if not given.
+    """
+
+    shape: tuple[int, ...]
+    seed: int = 0
+    corner: tuple[int, ...] = ()
+
+    def at(self, step: int, count: int, shape: Sequence[int], size: Sequence[int]) -> Floats:
+        """Return the places that lie in a part of the frame, in voxels of it, (places, axes).
+
+        Parameters
+        ----------
+        step
+            Number of the step.
+        count
+            About how many places a whole frame has: more if it is large, but at most two for each
+            voxel that is compared.
+        shape
+            Voxels of the part along each axis.
+        size
+            The same at the resolution at which it is compared.
+        """
+        n_voxels = math.prod(self.shape)
+        most = 2 * n_voxels * math.prod(size) // math.prod(shape)
+        count = max(1, min(max(count, n_voxels // VOXELS), most))
+        first = np.random.default_rng(self.seed).random(len(self.shape))
+        moved = (first + (step + 1) * _steps(len(self.shape))) % 1
+        corner = self.corner or (0,) * len(shape)
+        axes = [
+            _along(part, spacing, start, size)
+            for part, spacing, start, size in zip(
+                moved, _spacings(self.shape, count), corner, shape, strict=True
+            )
+        ]
+        grid = np.meshgrid(*axes, indexing="ij")
+        return np.stack(grid, -1).reshape(-1, len(axes)).astype(np.float32)
+
+
+def _steps(n_axes: int) -> NDArray[np.floating]:
+    """Return how far the lattice is moved in each step, in its spacing along each axis."""
+    root = 2.0
+    for _ in range(50):  # of x ** (n_axes + 1) = x + 1
+        root = (1 + root) ** (1 / (n_axes + 1))
+    return (1 / root) ** np.arange(1, n_axes + 1)
+
+
+def _spacings(shape: Sequence[int], count: int) -> list[float]:
+    """Return the spacing along each axis: the same, but not more than a frame is long."""
+    lengths = [float(n - 1) for n in shape]
+    found = [0.0] * len(shape)
+    left = [axis for axis, length in enumerate(lengths) if length > 0]
+    while left:
+        even = (math.prod(lengths[axis] for axis in left) / count) ** (1 / len(left))
+        short = [axis for axis in left if lengths[axis] < even]
+        for axis in short or left:
+            found[axis] = min(lengths[axis], even)
+        left = [axis for axis in left if not found[axis]]
+    return found
+
+
+def _along(part: float, spacing: float, corner: int, size: int) -> NDArray[np.floating]:
+    """Return the places along one axis, in voxels from the corner; at least one."""
+    if spacing == 0 or size == 1:
+        return np.zeros(1)
+    first = math.ceil(corner / spacing - part)
+    last = math.floor((corner + size - 1) / spacing - part)
+    if last < first:  # the part is shorter than the spacing
+        nearest = (first + part) * spacing - corner
+        return np.array([min(max(nearest, 0.0), size - 1.0)])
+    places: NDArray[np.floating] = (np.arange(first, last + 1) + part) * spacing - corner
+    return places

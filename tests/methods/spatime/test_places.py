@@ -1,0 +1,51 @@
+"""Frames are compared at the same places in the whole and in parts, evenly and everywhere."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr.methods.spatime.places import Places
+
+MANY = 1000
+
+
+@pytest.mark.parametrize(
+    ("shape", "corner", "part"),
+    [((200, 300), (96, 32), (60, 100)), ((12, 90, 80), (0, 48, 16), (12, 42, 30))],
+)
+@pytest.mark.parametrize("step", [0, 7])
+def test_a_part_has_the_places_of_the_whole_that_lie_in_it(shape, corner, part, step):
+    whole = Places(shape, 3).at(step, MANY, shape, shape)
+    found = Places(shape, 3, corner).at(step, MANY, part, part)
+    inside = whole - corner
+    inside = inside[((inside >= 0) & (inside <= np.array(part) - 1)).all(1)]
+    np.testing.assert_allclose(found, inside, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(200, 200), (12, 60, 60), (3, 120, 120), (1, 400), (2, 5000)])
+def test_a_frame_has_about_as_many_places_as_are_asked_for(shape):
+    asked = min(MANY, 2 * int(np.prod(shape)))
+    counts = [len(Places(shape).at(step, MANY, shape, shape)) for step in range(20)]
+    assert np.mean(counts) == pytest.approx(asked, rel=0.2)
+
+
+def test_large_frames_have_more_places_and_coarse_ones_fewer():
+    def count(shape, size):
+        return len(Places(shape).at(0, MANY, shape, size))
+
+    assert count((1000, 1000), (1000, 1000)) == pytest.approx(20_000, rel=0.05)
+    assert count((64, 64), (16, 16)) == pytest.approx(512, rel=0.1)
+
+
+def test_all_parts_of_a_frame_are_looked_at_in_some_steps():
+    found = np.concatenate([Places((40, 40)).at(n, 16, (40, 40), (40, 40)) for n in range(50)])
+    counts, _, _ = np.histogram2d(*found.T, bins=8, range=[[0, 39], [0, 39]])
+    assert counts.min() > 0.5 * counts.mean()
+
+
+def test_no_place_lies_outside():
+    for shape in ((2, 7), (1, 30, 30), (5, 1, 9), (1, 1)):
+        for step in range(10):
+            found = Places(shape, step).at(step, 5, shape, shape)
+            assert len(found) > 0
+            assert (found >= 0).all()
+            assert (found <= np.array(shape) - 1 + 1e-5).all()
