@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_cellinr.methods.spatime.places import Places
+from napari_cellinr.methods.spatime.between.places import Places
 
 MANY = 1000
 

@@ -27,11 +27,11 @@ from napari_cellinr.methods.spatime.between.motion import (
     motion_problems,
     neighbours,
 )
+from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.planes import PlanesProblem, training_planes
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
-from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 

@@ -12,9 +12,9 @@ from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.spatime.between.motion import MotionSettings, motion_problems
+from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.finer.sections import Samples
-from napari_cellinr.methods.spatime.places import Places
 
 SHIFT = (0.7, -1.3)
 

@@ -23,6 +23,7 @@ from napari_cellinr.methods.spatime.between.choice import (
 )
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import OUTER, MotionProblem, MotionSettings
+from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.between.trust import (
     Evidence,
     Trust,
@@ -35,7 +36,6 @@ from napari_cellinr.methods.spatime.finer.learning import has_gained
 from napari_cellinr.methods.spatime.finer.planes import FEWEST, PlanesProblem, TrainingPlanes
 from napari_cellinr.methods.spatime.model import MotionModel
 from napari_cellinr.methods.spatime.output_grid import OutputGrid
-from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.restored import checked_aspect, loaded
 from napari_cellinr.methods.spatime.series import Series
 from napari_cellinr.methods.spatime.stages import held_out_frames

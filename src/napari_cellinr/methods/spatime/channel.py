@@ -41,11 +41,11 @@ from napari_cellinr.methods.spatime.between.noise import (
     measured,
     white_noise,
 )
+from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, trust_of_frame
 from napari_cellinr.methods.spatime.chosen import errors_of_attenuations
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
-from napari_cellinr.methods.spatime.places import Places
 from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.stages import (
     followed_intervals,

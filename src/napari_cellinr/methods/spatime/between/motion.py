@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
-    from napari_cellinr.methods.spatime.places import Places
+    from napari_cellinr.methods.spatime.between.places import Places
 
 __all__ = [
     "EVERY",
