@@ -2,9 +2,11 @@
 
 import threading
 import time
+from concurrent.futures import Executor, Future
 
 import pytest
 
+from napari_cellinr.fitting import background
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import PreviewRequest, finish
@@ -25,6 +27,22 @@ def test_errors_come_back():
 def test_progress_names_the_stage():
     job = in_background("waiting", lambda: time.sleep(0.3), Monitor())
     assert next(job).stage == "waiting"
+
+
+def test_work_that_ends_at_once_is_reported_and_can_be_stopped(monkeypatch):
+    class AtOnce(Executor):
+        def submit(self, work):
+            future = Future()
+            future.set_result(work())
+            return future
+
+    monkeypatch.setattr(background, "_one_thread", AtOnce)
+    monitor = Monitor()
+    job = in_background("adding", lambda: 1 + 1, monitor)
+    assert next(job).stage == "adding"
+    with pytest.raises(StopIteration):
+        job.send("stop")
+    assert monitor.stopped
 
 
 def test_a_stop_does_not_wait_for_the_work():

@@ -48,8 +48,9 @@ def in_background(
 
     with _one_thread() as pool:
         future = pool.submit(work)
-        while not future.done():
-            wait((future,), timeout=POLL)
+        done = False
+        while not done:  # reported once at least, so that each stage can be stopped
+            done = bool(wait((future,), timeout=POLL).done)
             yield from monitor.report(stage)
             if monitor.stopped and not needed:
                 return None

@@ -93,7 +93,7 @@ def test_a_plane_that_was_stored_twice_is_left_out():
     bad = unusable_pixels(stacks, {})
     assert bad[1, 2].all()
     assert bad.sum() == bad[1, 2].size
-    assert "planes that are the one before" in unusable_warnings(bad, {})[0]
+    assert "planes that repeat the one before" in unusable_warnings(bad, {})[0]
 
 
 def test_a_single_frame_with_data_is_refused():

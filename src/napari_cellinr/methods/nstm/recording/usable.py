@@ -145,10 +145,11 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     ]
     some = (parts > 0) & (parts < 1)
     if some.any():
+        planes = ", or planes that repeat the one before" if bad.ndim > 3 else ""
         texts.append(
-            f"{int(some.sum())} of {len(bad)} frames have pixels without data, with impossible "
-            "values, or in planes that are the one before them to the bit "
-            f"({100 * float(parts[some].mean()):.2g} % of them); these were left out."
+            f"{int(some.sum())} of {len(bad)} frames have pixels without data or with impossible "
+            f"values{planes} ({100 * float(parts[some].mean()):.2g} % of them); "
+            "these were left out."
         )
     return texts
 
