@@ -50,10 +50,11 @@ def in_background(
         future = pool.submit(work)
         done = False
         while not done:  # reported once at least, so that each stage can be stopped
-            done = bool(wait((future,), timeout=POLL).done)
+            wait((future,), timeout=POLL)
             yield from monitor.report(stage)
             if monitor.stopped and not needed:
                 return None
+            done = future.done()
         give_back()
         return future.result()
 
