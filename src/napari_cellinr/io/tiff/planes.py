@@ -13,7 +13,14 @@ import tifffile
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
 from napari_cellinr.io.tiff.renamed import identified, without_other_files
-from napari_cellinr.io.tiff.unassigned import as_pages, fitted, not_assigned
+from napari_cellinr.io.tiff.unassigned import (
+    PLAIN,
+    as_pages,
+    fitted,
+    left_out,
+    n_shared,
+    not_assigned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,16 +51,17 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     file = opened.file
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
     changed = _corrected_counts(opened) if plain else ()
-    meant, known, doubts = identified(opened)
+    identity = identified(opened)
     series = list(file.series)
     if plain and series:
         found, texts = _of_imagej(opened, series)
         return found, (*changed, *texts)
-    if file.is_ome and (not known or not_assigned(series)):
-        return as_pages(opened, series, known=known)
-    series, others = without_other_files(opened, series, meant)
-    others = (*doubts, *others)
-    n_read = sum(len(one.pages) for one in series)
+    by_ome = file.is_ome and all(one.kind in {"ome", *PLAIN} for one in series)
+    if by_ome and (not identity.known or not_assigned(opened, series)):
+        return as_pages(opened, series, known=identity.known)
+    series, others = without_other_files(opened, series, identity.meant)
+    others = (*identity.doubts, *others)
+    n_read = sum(len(one.pages) for one in series) - n_shared(series)
     if file.is_ome and n_read < opened.n_directories and all(len(s.levels) == 1 for s in series):
         n_left = opened.n_directories - n_read
         return series, (
@@ -124,11 +132,11 @@ def _of_imagej(
     repaired = tifffile.TiffPageSeries(
         pages[:n_used], shape, first.dtype, letters, kind="imagej", truncated=False
     )
-    left = "" if n_used == n_pages else f" The last {n_pages - n_used}, not complete, are left out."
     return [repaired], (
         f"{opened.path} has {n_pages} planes, but its ImageJ description announces "
         f"{announced} ({_stated(stated)}); they are read as "
-        f"{' x '.join(f'{axis} {size}' for axis, size in found.items() if size > 1)}.{left}",
+        f"{' x '.join(f'{axis} {size}' for axis, size in found.items() if size > 1)}."
+        f"{left_out(n_pages - n_used)}",
     )
 
 

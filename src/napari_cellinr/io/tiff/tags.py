@@ -23,7 +23,7 @@ from napari_cellinr.io.metadata.units import (
     print_step,
 )
 from napari_cellinr.io.tiff.times import frame_times, ome_times
-from napari_cellinr.io.tiff.unassigned import PLAIN
+from napari_cellinr.io.tiff.unassigned import IMAGE, PLAIN
 from napari_cellinr.io.tiff.vendors import vendor_facts
 
 if TYPE_CHECKING:
@@ -291,6 +291,9 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
     except ElementTree.ParseError:
         return None
     images = [element for element in root if _tag(element) == "Image"]
+    place: int | None = series.attr.get(IMAGE)
+    if place is not None:
+        return images[place]
     if len(images) == 1 and series.kind in PLAIN:
         return images[0]
     if len(images) == len(file.series):
