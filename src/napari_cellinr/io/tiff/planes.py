@@ -12,6 +12,8 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
+from napari_cellinr.io.tiff.data import LACKING
+from napari_cellinr.io.tiff.described import partly_described
 from napari_cellinr.io.tiff.renamed import identified, without_other_files
 from napari_cellinr.io.tiff.unassigned import (
     PLAIN,
@@ -52,13 +54,15 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
     changed = _corrected_counts(opened) if plain else ()
     identity = identified(opened)
-    series = list(file.series)
+    series = _by_tifffile(opened)
     if plain and series:
         found, texts = _of_imagej(opened, series)
         return found, (*changed, *texts)
     by_ome = file.is_ome and all(one.kind in {"ome", *PLAIN} for one in series)
     if by_ome and (not identity.known or not_assigned(opened, series)):
         return as_pages(opened, series, known=identity.known)
+    if not file.is_ome:
+        return partly_described(opened, series)
     series, others = without_other_files(opened, series, identity.meant)
     others = (*identity.doubts, *others)
     n_read = sum(len(one.pages) for one in series) - n_shared(series)
@@ -70,6 +74,22 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
             *others,
         )
     return series, others
+
+
+def _by_tifffile(opened: OpenTiff) -> list[tifffile.TiffPageSeries]:
+    """Return what tifffile makes of a file.
+
+    Raises
+    ------
+    ValueError
+        If its OME description lacks an attribute.
+    """
+    try:
+        return list(opened.file.series)
+    except KeyError as error:
+        if not opened.file.is_ome:
+            raise
+        raise ValueError(f"{LACKING} {error.args[0]}") from error
 
 
 def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from napari_cellinr.io.metadata.units import (
     pint_name,
     print_step,
 )
+from napari_cellinr.io.tiff.described import description_of
 from napari_cellinr.io.tiff.times import frame_times, ome_times
 from napari_cellinr.io.tiff.unassigned import IMAGE, PLAIN
 from napari_cellinr.io.tiff.vendors import vendor_facts
@@ -93,8 +94,8 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
     if series.kind == "stk":
         steps = _from_metamorph(file.stk_metadata or {})
         return Facts(steps=steps, times=frame_times(file, series))
-    if series.kind == "shaped" and file.shaped_metadata:
-        return _from_imagej(file.shaped_metadata[0], series)
+    if series.kind == "shaped" and (stated := description_of(series.keyframe)):
+        return _from_imagej(stated, series)
     vendor = vendor_facts(file)
     return Facts(
         steps={**_print_steps(series.keyframe), **vendor.steps},
