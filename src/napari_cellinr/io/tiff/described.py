@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tifffile
 
-from napari_cellinr.io.tiff.unassigned import PLAIN
+from napari_cellinr.io.tiff.unassigned import PLAIN, series_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,9 +101,7 @@ def _plain(pages: Sequence[Any]) -> tifffile.TiffPageSeries | None:
     if first.shaped_description or first.subifds:
         return None
     alike = _alike(pages)
-    return tifffile.TiffPageSeries(
-        alike, (len(alike), *first.shape), first.dtype, f"I{first.axes}", kind="generic"
-    )
+    return series_from(alike, {"I": len(alike)}, "generic")
 
 
 def _alike(pages: Sequence[Any]) -> list[Any]:

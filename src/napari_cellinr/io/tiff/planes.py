@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
@@ -19,15 +18,17 @@ from napari_cellinr.io.tiff.unassigned import (
     PLAIN,
     as_pages,
     fitted,
-    left_out,
     n_shared,
     not_assigned,
+    read_as,
+    series_from,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import tifffile
     from numpy.typing import NDArray
 
     from napari_cellinr.image import Image
@@ -131,9 +132,7 @@ def _of_imagej(
             return series, ()
         if first.is_final and end != opened.file_bytes and first.offset < end:
             raise ValueError(f"corrupted: its ImageJ description announces {announced} planes")
-        alone = tifffile.TiffPageSeries(
-            [first], first.shape, first.dtype, first.axes, kind="imagej", truncated=False
-        )
+        alone = series_from([first], {}, "imagej")
         return [alone], (
             f"{opened.path} has 1 plane, but its ImageJ description announces {announced} "
             f"({_stated(stated)}); it is read as that plane.",
@@ -146,17 +145,10 @@ def _of_imagej(
     order = str(stated.get("order", "czt")).upper()[::-1]
     axes = order if set(order) == set("TZC") and len(order) == 3 else "TZC"
     found = fitted(axes, tuple(sizes[axis] for axis in axes), n_pages)
-    n_used = math.prod(found.values())
-    shape = (*found.values(), *first.shape)
-    letters = "".join(found) + first.axes
-    repaired = tifffile.TiffPageSeries(
-        pages[:n_used], shape, first.dtype, letters, kind="imagej", truncated=False
-    )
+    repaired = series_from(pages[: math.prod(found.values())], found, "imagej")
     return [repaired], (
         f"{opened.path} has {n_pages} planes, but its ImageJ description announces "
-        f"{announced} ({_stated(stated)}); they are read as "
-        f"{' x '.join(f'{axis} {size}' for axis, size in found.items() if size > 1)}."
-        f"{left_out(n_pages - n_used)}",
+        f"{announced} ({_stated(stated)}); they are read as {read_as(found, n_pages)}",
     )
 
 

@@ -9,11 +9,21 @@ from xml.etree import ElementTree
 import tifffile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["DOUBT", "IMAGE", "PLAIN", "as_pages", "fitted", "left_out", "n_shared", "not_assigned"]
+__all__ = [
+    "DOUBT",
+    "IMAGE",
+    "PLAIN",
+    "as_pages",
+    "fitted",
+    "n_shared",
+    "not_assigned",
+    "read_as",
+    "series_from",
+]
 
 PLAIN = ("generic", "uniform")
 """What tifffile calls series of pages that it puts into no order."""
@@ -107,7 +117,7 @@ def as_pages(
         if known and not parts:
             return _in_order(opened, pages, pixels[0], levels)
         sizes = {"I": len(pages)} if len(pages) > 1 else {}
-        series = [_series(pages, sizes, "generic", levels)]
+        series = [series_from(pages, sizes, "generic", levels)]
     elif known and repeated:
         return [_once(opened, one) if _repeats(one) else one for one in series], ()
     if not known:
@@ -170,7 +180,7 @@ def _images_in_order(root: ElementTree.Element, pages: list[Any]) -> list[tifffi
                 int(pixels.get("SizeX", "0")),
             ):
                 return []
-            found.append(_series(own, sizes, "ome"))
+            found.append(series_from(own, sizes, "ome"))
             found[-1].name, found[-1].attr[IMAGE] = image.get("Name", ""), place
     return found if start == len(pages) else []
 
@@ -195,25 +205,29 @@ def _in_order(
     n_pages, announced = len(pages), math.prod(sizes.values())
     found = fitted("".join(sizes), tuple(sizes.values()), n_pages)
     n_used = math.prod(found.values())
-    series = [_series(pages[:n_used], found, "ome", [level[:n_used] for level in levels])]
+    series = [series_from(pages[:n_used], found, "ome", [level[:n_used] for level in levels])]
     if announced == n_pages:
         return series, ()
-    order = " x ".join(f"{axis} {size}" for axis, size in found.items() if size > 1) or "one plane"
     return series, (
         f"the OME description of {opened.path} announces {announced} planes, but the file has "
-        f"{n_pages}; read is {order}.{left_out(n_pages - n_used)}",
+        f"{n_pages}; read is {read_as(found, n_pages)}",
     )
 
 
-def left_out(n_planes: int) -> str:
-    """Return a sentence, after a space, about planes at the end that fill no whole block.
+def read_as(sizes: Mapping[str, int], n_pages: int) -> str:
+    """Return in words what pages are read as, and which of them are left out.
 
     Parameters
     ----------
-    n_planes
-        How many there are; the sentence is empty for 0.
+    sizes
+        Sizes in planes by axis.
+    n_pages
+        Number of pages.
     """
-    return f" The last {n_planes}, not complete, are left out." if n_planes else ""
+    order = " x ".join(f"{axis} {size}" for axis, size in sizes.items() if size > 1)
+    n_left = n_pages - math.prod(sizes.values())
+    left = f" The last {n_left}, not complete, are left out." if n_left else ""
+    return f"{order or 'one plane'}.{left}"
 
 
 def _levels(series: list[tifffile.TiffPageSeries], n_pages: int) -> list[list[Any]]:
@@ -224,13 +238,26 @@ def _levels(series: list[tifffile.TiffPageSeries], n_pages: int) -> list[list[An
     return levels if all(len(level) == n_pages for level in levels) else []
 
 
-def _series(
-    pages: list[Any], sizes: dict[str, int], kind: str, levels: Sequence[list[Any]] = ()
+def series_from(
+    pages: list[Any], sizes: Mapping[str, int], kind: str, levels: Sequence[list[Any]] = ()
 ) -> tifffile.TiffPageSeries:
+    """Return pages as an image, the fastest axis of the pages last.
+
+    Parameters
+    ----------
+    pages
+        All pages of it.
+    sizes
+        Sizes in planes by axis, the slowest first.
+    kind
+        What tifffile calls images of this kind.
+    levels
+        The pages of each coarser level of a pyramid.
+    """
     first = pages[0]
     shape, axes = (*sizes.values(), *first.shape), "".join(sizes) + first.axes
     made = tifffile.TiffPageSeries(pages, shape, first.dtype, axes, kind=kind, truncated=False)
-    made.levels.extend(_series(level, sizes, kind) for level in levels)
+    made.levels.extend(series_from(level, sizes, kind) for level in levels)
     return made
 
 
