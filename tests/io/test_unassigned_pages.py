@@ -86,7 +86,10 @@ def test_pages_that_no_image_states_are_said(tmp_path):
     assert [values(image) for image in images] == [[0, 1, 2], [0, 1, 2]]
 
 
-@pytest.mark.parametrize("part", ["<TiffData/>", "", '<TiffData PlaneCount="3"/>'])
+ONE_BY_ONE = "".join(f'<TiffData FirstZ="{z}" PlaneCount="1"/>' for z in range(3))
+
+
+@pytest.mark.parametrize("part", ["<TiffData/>", "", '<TiffData PlaneCount="3"/>', ONE_BY_ONE])
 def test_two_images_that_state_no_pages(tmp_path, part):
     """Both showed the first pages."""
     path = described(tmp_path / "a.ome.tif", 6, (), inner=images_of(part, part))
@@ -94,6 +97,21 @@ def test_two_images_that_state_no_pages(tmp_path, part):
     assert [values(image) for image in images] == [[0, 1, 2], [3, 4, 5]]
     assert [(image.axes, image.scale[-1]) for image in images] == [("ZYX", 0.1), ("ZYX", 0.2)]
     assert [image.name for image in images] == ["a well 0", "a well 1"]
+
+
+def test_one_image_that_states_places_without_pages(tmp_path):
+    path = described(tmp_path / "a.ome.tif", 3, (), inner=images_of(ONE_BY_ONE))
+    image = read(path)
+    assert (image.axes, values(image), image.scale[-1]) == ("ZYX", [0, 1, 2], 0.1)
+
+
+def test_pages_that_are_left_where_one_is_shown_twice(tmp_path):
+    twice = "".join(f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"/>' for z in range(2))
+    right = "".join(f'<TiffData FirstZ="{z}" IFD="{z + 1}" PlaneCount="1"/>' for z in range(2))
+    path = described(tmp_path / "a.ome.tif", 5, (), inner=images_of(twice, right, z=2))
+    with pytest.warns(FileWarning) as told:
+        read_all(path)
+    assert any("has 2 planes that its OME" in str(one.message) for one in told)
 
 
 def test_two_images_with_the_same_pages(tmp_path):

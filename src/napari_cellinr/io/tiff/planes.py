@@ -61,7 +61,9 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
         return found, (*changed, *texts)
     by_ome = file.is_ome and all(one.kind in {"ome", *PLAIN} for one in series)
     if by_ome and (not identity.known or not_assigned(opened, series)):
-        return as_pages(opened, series, known=identity.known)
+        series, texts = as_pages(opened, series, known=identity.known)
+        if texts:
+            return series, texts
     if not file.is_ome:
         return partly_described(opened, series)
     series, others = without_other_files(opened, series, identity.meant)

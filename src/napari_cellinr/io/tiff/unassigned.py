@@ -107,7 +107,7 @@ def as_pages(
         return series, (_elsewhere(opened, other.get("MetadataFile", "")),)
     pages: list[Any] = [page.aspage() for page in file.pages]
     pixels, parts = _named(root, "Pixels"), _named(root, "TiffData")
-    if known and len(pixels) > 1 and not any("IFD" in part.attrib for part in parts):
+    if known and (parts or len(pixels) > 1) and _in_page_order(root, pixels):
         found = _images_in_order(root, pages)
         if found:
             return found, ()
@@ -165,10 +165,23 @@ def _once(opened: OpenTiff, series: tifffile.TiffPageSeries) -> tifffile.TiffPag
     )
 
 
+def _in_page_order(root: ElementTree.Element, pixels: list[ElementTree.Element]) -> bool:
+    """Return whether images only say that planes are in the file, in order, not in which pages."""
+    if len({element.get("FileName", "") for element in _named(root, "UUID")}) > 1:
+        return False
+    for one in pixels:
+        parts, axes = _named(one, "TiffData"), one.get("DimensionOrder", "XYZCT")[:1:-1]
+        places = [[int(part.get(f"First{axis}", "0")) for axis in axes] for part in parts]
+        if places != sorted(places) or any("IFD" in part.attrib for part in parts):
+            return False
+    return True
+
+
 def _images_in_order(root: ElementTree.Element, pages: list[Any]) -> list[tifffile.TiffPageSeries]:
     """Return several images, one after the other; empty if the pages do not fill them exactly."""
     found, start = [], 0
-    for place, image in enumerate(_named(root, "Image")):
+    images = [element for element in root if element.tag.rpartition("}")[2] == "Image"]
+    for place, image in enumerate(images):
         for pixels in _named(image, "Pixels"):
             sizes = _sizes(pixels, pages[min(start, len(pages) - 1)])
             own = pages[start : start + math.prod(sizes.values())]
