@@ -148,6 +148,43 @@ def test_one_of_two_series_without_a_description(tmp_path):
     ]
 
 
+def stacks(path, *stated):
+    """Write stacks of 10 planes with these metadata by tifffile, or 2 without any, one by one."""
+    with tifffile.TiffWriter(path) as file:
+        for number, about in enumerate(stated):
+            n_planes = 2 if about is None else 10
+            data = np.full((n_planes, 4, 5), number, "u2")
+            file.write(data, metadata=about, contiguous=False, resolution=(5, 5))
+    return path
+
+
+def test_planes_without_a_description_after_described_ones(tmp_path):
+    """All were read as one stack without axes and voxel size, without a word."""
+    about = {"axes": "ZYX", "spacing": 0.5, "unit": "um"}
+    path = stacks(tmp_path / "a.tif", about, None)
+    first, second = read_all(path)
+    assert (first.axes, first.shape, first.scale) == ("ZYX", (10, 4, 5), (0.5, 0.2, 0.2))
+    assert (second.axes, second.shape) == ("IYX", (2, 4, 5))
+    assert (int(first.array().max()), int(second.array().min())) == (0, 1)
+    assert read(path).axes == "ZYX"
+
+
+def test_each_described_image_has_its_own_steps(tmp_path):
+    """All had the steps of the first."""
+    about = [{"axes": "ZYX", "spacing": step, "unit": "um"} for step in (0.5, 2.0)]
+    images = read_all(stacks(tmp_path / "a.tif", *about))
+    assert [image.scale for image in images] == [(0.5, 0.2, 0.2), (2.0, 0.2, 0.2)]
+
+
+def test_a_description_that_does_not_fit_is_said(tmp_path):
+    path = stacks(tmp_path / "a.tif", {"axes": "ZYX"}, None)
+    data = path.read_bytes()
+    assert data.count(b"[10, 4, 5]") == 1
+    path.write_bytes(data.replace(b"[10, 4, 5]", b"[10, 5, 4]"))
+    with pytest.warns(FileWarning, match="only some of the images"):
+        assert read(path).shape == (12, 4, 5)
+
+
 def test_series_of_the_same_name(tmp_path):
     path = tmp_path / "plate.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:

@@ -8,6 +8,8 @@ import tifffile
 
 from napari_cellinr.errors import FileWarning
 from napari_cellinr.io import read
+from napari_cellinr.io.tiff.data import OpenTiff
+from napari_cellinr.io.tiff.planes import series_of
 
 
 def recording(folder, name_of, *, n=3, first=0, own=None, parts_of=None):
@@ -135,53 +137,80 @@ def test_a_file_without_name_and_identifier_is_what_it_holds(tmp_path, kind):
     assert (values(stack), stack.scale) == ([0, 100, 200], (2.0, 0.1, 0.1))
 
 
-def described(path, n_pages, sizes, parts="", inner=""):
-    """Write pages of 0, 1, 2 … with OME-XML of these sizes along Z, C and T."""
-    z, c, t = sizes
-    inner = inner or (
-        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
-        f'PhysicalSizeX="0.1" PhysicalSizeY="0.1" SizeX="5" SizeY="4" SizeC="{c}" SizeZ="{z}" '
-        f'SizeT="{t}" TimeIncrement="2">{parts}</Pixels></Image>'
+def single(path, sizes, own="urn:uuid:1", stated="orig.ome.tif"):
+    """Write one file of 2 channels or none, times z planes, that states its name and identifier."""
+    c, z = sizes
+    parts = "".join(
+        f'<TiffData FirstC="{n // z}" FirstZ="{n % z}" IFD="{n}" PlaneCount="1">'
+        f'<UUID FileName="{stated}">urn:uuid:1</UUID></TiffData>'
+        for n in range(c * z)
     )
-    text = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{inner}</OME>'
+    uuid = f' UUID="{own}"' if own else ""
+    text = (
+        f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"{uuid}><Image '
+        'ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="5" '
+        'PhysicalSizeX="0.2" PhysicalSizeY="0.2" PhysicalSizeZ="0.5" SizeY="4" '
+        f'SizeC="{c}" SizeZ="{z}" SizeT="1">{parts}</Pixels></Image></OME>'
+    )
     with tifffile.TiffWriter(path) as file:
-        for number in range(n_pages):
+        for number in range(c * z):
             page = np.full((4, 5), number, np.uint16)
-            stated = {} if number else {"description": text.encode()}
-            file.write(page, metadata=None, contiguous=False, **stated)
+            about = {} if number else {"description": text.encode()}
+            file.write(page, metadata=None, contiguous=False, **about)
     return path
 
 
-@pytest.mark.parametrize(
-    ("n_pages", "sizes", "axes", "shape", "said"),
-    [
-        (8, (1, 1, 8), "TYX", (8, 4, 5), ""),
-        (8, (1, 1, 20), "TYX", (8, 4, 5), "announces 20 planes, but the file has 8"),
-        (11, (1, 2, 6), "TCYX", (5, 2, 4, 5), "The last 1, not complete"),
-        (6, (3, 2, 1), "CZYX", (2, 3, 4, 5), ""),
-        (1, (1, 1, 8), "YX", (4, 5), "read is one plane"),
-    ],
-)
-def test_a_description_that_assigns_no_pages(tmp_path, n_pages, sizes, axes, shape, said):
-    path = described(tmp_path / "a.ome.tif", n_pages, sizes)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+@pytest.mark.parametrize("own", ["urn:uuid:1", "urn:uuid:2", ""])
+@pytest.mark.parametrize("original_is_there", [True, False])
+@pytest.mark.parametrize(("sizes", "axes"), [((1, 4), "ZYX"), ((2, 4), "CZYX")])
+def test_a_copy_of_a_single_file(tmp_path, own, original_is_there, sizes, axes):
+    """It lost its axes and the step along z beside its original."""
+    path = single(tmp_path / "orig - Copy.ome.tif", sizes, own)
+    if original_is_there:
+        (tmp_path / "orig.ome.tif").write_bytes(path.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         image = read(path)
-    assert (image.axes, image.shape, image.scale[-2:]) == (axes, shape, (0.1, 0.1))
-    assert values(image) == list(range(len(values(image))))
-    assert [said in str(one.message) for one in told] == [True] * bool(said)
+    assert (image.axes, image.scale[-3:]) == (axes, (0.5, 0.2, 0.2))
+    assert values(image) == list(range(sizes[0] * sizes[1]))
+    assert image.meta["source"] == str(path)
 
 
-def test_one_page_is_not_several_frames(tmp_path):
-    parts = "".join(f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1"/>' for t in range(3))
-    path = described(tmp_path / "a.ome.tif", 1, (1, 1, 3), parts)
-    with pytest.warns(FileWarning, match="one page to several planes"):
-        image = read(path)
-    assert (image.axes, image.shape, image.scale) == ("YX", (4, 5), (0.1, 0.1))
+def test_a_copy_of_one_of_several_files(tmp_path):
+    folder = recording(tmp_path, "t{}.ome.tif".format)
+    copy = folder / "t1 - Copy.ome.tif"
+    copy.write_bytes((folder / "t1.ome.tif").read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image = read(copy)
+    assert (values(image), image.scale[0]) == ([0, 100, 200], 2.0)
 
 
-def test_a_file_whose_description_is_elsewhere(tmp_path):
-    inner = '<BinaryOnly MetadataFile="first.ome.tif" UUID="urn:uuid:1"/>'
-    path = described(tmp_path / "a.ome.tif", 1, (1, 1, 1), inner=inner)
-    with pytest.warns(FileWarning, match=r"are in first\.ome\.tif; open that file"):
-        read(path)
+@pytest.mark.parametrize("opened", [0, 1, 2])
+def test_all_files_have_the_identifier_of_the_first(tmp_path, opened):
+    """The first file was read as one frame, the others as three."""
+    folder = recording(tmp_path, "t{}.ome.tif".format, own=_same)
+    with pytest.warns(FileWarning, match="do not tell its files apart"):
+        image = read(folder / f"t{opened}.ome.tif")
+    assert values(image) == [0, 100, 200]
+
+
+def test_one_of_several_files_is_a_copy_of_the_first(tmp_path):
+    """It is no second frame."""
+    folder = recording(tmp_path, "t{}.ome.tif".format)
+    (folder / "t1.ome.tif").write_bytes((folder / "t0.ome.tif").read_bytes())
+    with pytest.warns(FileWarning) as told:
+        image = read(folder / "t0.ome.tif")
+    assert any(str(one.message).startswith("t1.ome.tif in the folder") for one in told)
+    assert values(image) == [0, 200]
+
+
+def test_a_renamed_stack_of_micro_manager_keeps_its_series(tmp_path):
+    """Its own index says which planes it has, whatever its OME description names."""
+    folder = recording(tmp_path, "new_{}.ome.tif".format, own=_none, parts_of=_none)
+    opened = OpenTiff(folder / "new_0.ome.tif")
+    opened.file.series[0].kind = "mmstack"
+    found, _ = series_of(opened)
+    assert [one.kind for one in found] == ["mmstack"]
+    opened.file.close()
+    opened.close()

@@ -111,8 +111,8 @@ def test_files_of_another_voxel_size(tmp_path):
     ("names", "axis", "said"),
     [
         (("img_c1.tif", "img_c2.tif"), "T", "'c' .* usually means channels; .* as time points"),
-        (("img_z1.tif", "img_z2.tif"), "T", "'z' .* usually means planes; .* as time points"),
-        (("t1.tif", "t2.tif"), "Z", "'t' .* usually means time points; .* as planes"),
+        (("img_z1.tif", "img_z2.tif"), "T", "'z' .* usually means z planes; .* as time points"),
+        (("t1.tif", "t2.tif"), "Z", "'t' .* usually means time points; .* as z planes"),
     ],
 )
 def test_names_that_count_something_else(tmp_path, names, axis, said):

@@ -167,6 +167,15 @@ def test_a_zarr_with_one_transformation_that_is_no_list(tmp_path):
     assert image.units == ("pixel",) * 3
 
 
+@pytest.mark.parametrize("stated", ["scale", 3, [None], [1, 2], [{"type": "sequence"}]])
+def test_transformations_of_a_zarr_that_are_none(tmp_path, stated):
+    """The error was "'str' object has no attribute 'get'"."""
+    path = ome_zarr(tmp_path, {"coordinateTransformations": stated})
+    image = read_with(path, "states coordinateTransformations=.*, which cannot be used")
+    assert (image.scale, image.units) == ((1, 1, 1), ("pixel",) * 3)
+    assert np.array_equal(image.array(), STACK)
+
+
 def test_channels_of_a_zarr_have_no_distance(tmp_path):
     path = ome_zarr(tmp_path, scaled(0, 0.1, 0.1))
     group = zarr.open_group(path, mode="r+")
@@ -233,3 +242,15 @@ def test_metadata_of_a_zarr_that_name_no_array(tmp_path, images):
     zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2).attrs["multiscales"] = images
     with pytest.raises(FileError, match="that name no array"):
         read(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("name", ["SizeC", "SizeX", "DimensionOrder"])
+def test_an_attribute_that_ome_xml_must_have(tmp_path, name):
+    """The error was only its name, and the advice to copy the file again."""
+    path = ome_tiff(tmp_path)
+    data = path.read_bytes()
+    assert data.count(f" {name}=".encode()) == 1
+    path.write_bytes(data.replace(f" {name}=".encode(), f" {name[::-1]}=".encode()))
+    with pytest.raises(FileError, match=f"lacks {name}, which OME-TIFF requires") as told:
+        read(path)
+    assert "copy it again" not in str(told.value)

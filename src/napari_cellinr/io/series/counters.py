@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Counter", "Grid", "grid_of", "same_suffix", "with_stars"]
+__all__ = ["THINGS", "Counter", "Grid", "grid_of", "same_suffix", "with_stars"]
 
 _UNITS = "um|µm|nm|mm|ms|s|min|h"
 _NUMBER: Final = re.compile(rf"(\d+\.\d+(?=[ _]?(?:{_UNITS})(?![a-z]))|\d+)")
@@ -34,7 +34,8 @@ _LABELS: Final = {
 }
 """Axis by what is written before a number."""
 
-_THINGS: Final = {"T": "time points", "Z": "planes", "C": "channels"}
+THINGS: Final = {"T": "time points", "Z": "z planes", "C": "channels"}
+"""What is counted along an axis."""
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -153,7 +154,7 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     _check_distinct(paths, counter)
     ordered = tuple(paths[i] for i in order)
     places = tuple(found.place for found in varying)
-    gaps = gap_warnings(counter.levels, _THINGS[stack_axis], stack_axis)
+    gaps = gap_warnings(counter.levels, THINGS[stack_axis], stack_axis)
     return Grid(
         ordered,
         stack_axis,
@@ -315,7 +316,7 @@ def _over_axes(
             text
             for c in ordered
             if c.axis != "C"
-            for text in gap_warnings(c.levels, _THINGS[c.axis], c.axis)
+            for text in gap_warnings(c.levels, THINGS[c.axis], c.axis)
         ),
     )
 
@@ -358,7 +359,7 @@ def _other_axis(counter: Counter, axis: str) -> tuple[str, ...]:
         return ()
     return (
         f"the names of the files count {counter.title}, which usually means "
-        f"{_THINGS[counter.axis]}; they are read as {_THINGS[axis]}, as requested.",
+        f"{THINGS[counter.axis]}; they are read as {THINGS[axis]}, as requested.",
     )
 
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["OpenTiff", "damage_refused", "explain", "lazy_series"]
+__all__ = ["LACKING", "OpenTiff", "damage_refused", "explain", "lazy_series"]
+
+LACKING = "its OME description lacks"
+"""How an error about an attribute that OME-XML must have begins; its name follows."""
 
 _SIGNS_OF_DAMAGE = (
     "circular reference",
@@ -66,6 +69,11 @@ def explain(path: Path, error: Exception) -> str:
             f"{path} is compressed in a way that tifffile {tifffile.__version__} does not read "
             f"({error}). Convert it to a TIFF without compression, or update tifffile and "
             f"imagecodecs."
+        )
+    if str(error).startswith(LACKING):
+        return (
+            f"{path} cannot be read: {error}, which OME-TIFF requires. Open and save it with the "
+            "program that made it, or correct the description."
         )
     return (
         f"{path} is damaged or not complete ({error}); copy it again from its source, or open "

@@ -8,17 +8,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
+from napari_cellinr.io.tiff.data import LACKING
+from napari_cellinr.io.tiff.described import partly_described
 from napari_cellinr.io.tiff.renamed import identified, without_other_files
-from napari_cellinr.io.tiff.unassigned import as_pages, fitted, not_assigned
+from napari_cellinr.io.tiff.unassigned import (
+    PLAIN,
+    as_pages,
+    fitted,
+    n_shared,
+    not_assigned,
+    read_as,
+    series_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import tifffile
     from numpy.typing import NDArray
 
     from napari_cellinr.image import Image
@@ -44,16 +54,21 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     file = opened.file
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
     changed = _corrected_counts(opened) if plain else ()
-    meant, known, doubts = identified(opened)
-    series = list(file.series)
+    identity = identified(opened)
+    series = _by_tifffile(opened)
     if plain and series:
         found, texts = _of_imagej(opened, series)
         return found, (*changed, *texts)
-    if file.is_ome and (not known or not_assigned(series)):
-        return as_pages(opened, series, known=known)
-    series, others = without_other_files(opened, series, meant)
-    others = (*doubts, *others)
-    n_read = sum(len(one.pages) for one in series)
+    by_ome = file.is_ome and all(one.kind in {"ome", *PLAIN} for one in series)
+    if by_ome and (not identity.known or not_assigned(opened, series)):
+        series, texts = as_pages(opened, series, known=identity.known)
+        if texts:
+            return series, texts
+    if not file.is_ome:
+        return partly_described(opened, series)
+    series, others = without_other_files(opened, series, identity.meant)
+    others = (*identity.doubts, *others)
+    n_read = sum(len(one.pages) for one in series) - n_shared(series)
     if file.is_ome and n_read < opened.n_directories and all(len(s.levels) == 1 for s in series):
         n_left = opened.n_directories - n_read
         return series, (
@@ -62,6 +77,22 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
             *others,
         )
     return series, others
+
+
+def _by_tifffile(opened: OpenTiff) -> list[tifffile.TiffPageSeries]:
+    """Return what tifffile makes of a file.
+
+    Raises
+    ------
+    ValueError
+        If its OME description lacks an attribute.
+    """
+    try:
+        return list(opened.file.series)
+    except KeyError as error:
+        if not opened.file.is_ome:
+            raise
+        raise ValueError(f"{LACKING} {error.args[0]}") from error
 
 
 def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:
@@ -103,9 +134,7 @@ def _of_imagej(
             return series, ()
         if first.is_final and end != opened.file_bytes and first.offset < end:
             raise ValueError(f"corrupted: its ImageJ description announces {announced} planes")
-        alone = tifffile.TiffPageSeries(
-            [first], first.shape, first.dtype, first.axes, kind="imagej", truncated=False
-        )
+        alone = series_from([first], {}, "imagej")
         return [alone], (
             f"{opened.path} has 1 plane, but its ImageJ description announces {announced} "
             f"({_stated(stated)}); it is read as that plane.",
@@ -118,17 +147,10 @@ def _of_imagej(
     order = str(stated.get("order", "czt")).upper()[::-1]
     axes = order if set(order) == set("TZC") and len(order) == 3 else "TZC"
     found = fitted(axes, tuple(sizes[axis] for axis in axes), n_pages)
-    n_used = math.prod(found.values())
-    shape = (*found.values(), *first.shape)
-    letters = "".join(found) + first.axes
-    repaired = tifffile.TiffPageSeries(
-        pages[:n_used], shape, first.dtype, letters, kind="imagej", truncated=False
-    )
-    left = "" if n_used == n_pages else f" The last {n_pages - n_used}, not complete, are left out."
+    repaired = series_from(pages[: math.prod(found.values())], found, "imagej")
     return [repaired], (
         f"{opened.path} has {n_pages} planes, but its ImageJ description announces "
-        f"{announced} ({_stated(stated)}); they are read as "
-        f"{' x '.join(f'{axis} {size}' for axis, size in found.items() if size > 1)}.{left}",
+        f"{announced} ({_stated(stated)}); they are read as {read_as(found, n_pages)}",
     )
 
 

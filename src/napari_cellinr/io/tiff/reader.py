@@ -23,6 +23,7 @@ from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
 from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
 from napari_cellinr.io.tiff.tags import Facts, facts_about
+from napari_cellinr.io.tiff.unassigned import DOUBT
 from napari_cellinr.text import clean_name
 
 if TYPE_CHECKING:
@@ -291,6 +292,7 @@ def _warnings(path: Path, series: tifffile.TiffPageSeries, missing: str) -> tupl
         "and napari. Programs that heed the mark show it differently."
     )
     texts = (
+        series.attr.get(DOUBT, ""),
         inverted if is_inverted else "",
         turned if orientation in _ORIENTATIONS else "",
         missing,

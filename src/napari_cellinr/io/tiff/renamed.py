@@ -2,64 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import tifffile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["identified", "named_files", "without_other_files"]
+__all__ = ["Identity", "identified", "named_files", "without_other_files"]
 
 
-def identified(opened: OpenTiff) -> tuple[dict[str, str], bool, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Identity:
+    """Which of the files that an OME description names a file is.
+
+    Parameters
+    ----------
+    meant
+        The identifier that each other file must have, by its name in lower case, if they are to be
+        believed.
+    known
+        Whether the description says which planes the file holds.
+    doubts
+        A sentence about identifiers that are not believed.
+    """
+
+    meant: Mapping[str, str] = field(default_factory=dict)
+    known: bool = True
+    doubts: tuple[str, ...] = ()
+
+
+def identified(opened: OpenTiff) -> Identity:
     """Make the description of a multi-file OME-TIFF say which planes this file holds.
 
     tifffile knows the planes of this file by its identifier (UUID), and takes any file with the
     same one, or with none, for this file. Where identifiers do not tell the files apart, names do.
+    A file under a name that is not stated is a copy or renamed: its identifier says which one it
+    is, or it is the only one that is named.
 
     Parameters
     ----------
     opened
         The file; its description is changed in memory.
-
-    Returns
-    -------
-    meant
-        The identifier that each other file must have, by its name in lower case, if they are to be
-        believed.
-    known
-        Whether the description says which planes this file holds.
-    warnings
-        A sentence about identifiers that are not believed.
     """
     file = opened.file
     try:
         root = ElementTree.fromstring((file.is_ome and file.ome_metadata) or "<none/>")
     except ElementTree.ParseError:
-        return {}, True, ()
+        return Identity()
     elements = [e for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"]
     stated = [(e.get("FileName", "").lower(), _plain(e.text or "")) for e in elements]
     own, name = _plain(root.get("UUID", "")), opened.path.name.lower()
-    if not any(other for other, _ in stated):
-        return {}, True, ()
+    names = {other for other, _ in stated}
+    if not any(names):
+        return Identity()
     distinct = len({*stated}) == len({u for _, u in stated}) and all(u for _, u in stated)
-    written = next((other for other, uuid in stated if uuid == own), "") if own and distinct else ""
-    if written == name:
-        return dict(stated), True, ()
-    believed = bool(written) and not _shared(opened, written, own)
-    mine = written if believed else name
+    by_uuid = next((other for other, uuid in stated if uuid == own), "") if own and distinct else ""
+    if by_uuid == name and not _shared(opened, names - {name}, own):
+        return Identity(dict(stated))
+    trusted = by_uuid not in {"", name} and (
+        name not in names or not _shared(opened, {by_uuid}, own)
+    )
+    original = by_uuid if trusted else name
+    if original not in names and len(names) == 1:
+        (original,) = names
     root.set("UUID", "this file")
     for element, (other, _) in zip(elements, stated, strict=True):
-        element.text = "this file" if other == mine else f"file {other}"
+        element.text = "this file" if other == original else f"file {other}"
     file.pages.first.description = ElementTree.tostring(root, encoding="unicode")
-    known = any(other == mine for other, _ in stated)
-    doubt = known and not believed and (own or not distinct)
-    return dict(stated) if believed else {}, known, (_DOUBT.format(opened.path),) if doubt else ()
+    known = original in names
+    doubted = known and not trusted and len(names) > 1 and bool(own or not distinct)
+    return Identity(
+        dict(stated) if trusted else {}, known, (_DOUBT.format(opened.path),) if doubted else ()
+    )
 
 
 _DOUBT = (
@@ -68,18 +88,25 @@ _DOUBT = (
 )
 
 
-def _shared(opened: OpenTiff, name: str, uuid: str) -> bool:
-    """Return whether another file, of a name in lower case, has the identifier of this one."""
-    folder = opened.path.parent
-    others = [file for file in folder.iterdir() if file.name.lower() == name and file.is_file()]
-    for other in others:
-        try:
-            with tifffile.TiffFile(other) as file:
-                if _own(file) == uuid:
-                    return True
-        except (OSError, ValueError):  # no TIFF, or damaged
-            continue
-    return False
+def _shared(opened: OpenTiff, names: Collection[str], uuid: str) -> bool:
+    """Return whether all files there of some names, in lower case, state the identifier `uuid`.
+
+    A single one among several is a copy of this file under a wrong name.
+    """
+    if not names:
+        return False
+    files = [file for file in opened.path.parent.iterdir() if file.name.lower() in names]
+    found = [file for file in files if file.is_file()]
+    return bool(found) and all(_stated_by(file) == uuid for file in found)
+
+
+def _stated_by(path: Path) -> str:
+    """Return the identifier that a file states as its own; empty if it states none."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _own(file)
+    except (OSError, ValueError):  # no TIFF, or damaged
+        return ""
 
 
 def without_other_files(

@@ -22,8 +22,9 @@ from napari_cellinr.io.metadata.units import (
     pint_name,
     print_step,
 )
+from napari_cellinr.io.tiff.described import description_of
 from napari_cellinr.io.tiff.times import frame_times, ome_times
-from napari_cellinr.io.tiff.unassigned import PLAIN
+from napari_cellinr.io.tiff.unassigned import IMAGE, PLAIN
 from napari_cellinr.io.tiff.vendors import vendor_facts
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def facts_about(file: TiffFile, series: TiffPageSeries) -> Facts:
     if series.kind == "stk":
         steps = _from_metamorph(file.stk_metadata or {})
         return Facts(steps=steps, times=frame_times(file, series))
-    if series.kind == "shaped" and file.shaped_metadata:
-        return _from_imagej(file.shaped_metadata[0], series)
+    if series.kind == "shaped" and (stated := description_of(series.keyframe)):
+        return _from_imagej(stated, series)
     vendor = vendor_facts(file)
     return Facts(
         steps={**_print_steps(series.keyframe), **vendor.steps},
@@ -291,6 +292,9 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
     except ElementTree.ParseError:
         return None
     images = [element for element in root if _tag(element) == "Image"]
+    place: int | None = series.attr.get(IMAGE)
+    if place is not None:
+        return images[place]
     if len(images) == 1 and series.kind in PLAIN:
         return images[0]
     if len(images) == len(file.series):

@@ -9,30 +9,69 @@ from xml.etree import ElementTree
 import tifffile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["PLAIN", "as_pages", "fitted", "not_assigned"]
+__all__ = [
+    "DOUBT",
+    "IMAGE",
+    "PLAIN",
+    "as_pages",
+    "fitted",
+    "n_shared",
+    "not_assigned",
+    "read_as",
+    "series_from",
+]
 
 PLAIN = ("generic", "uniform")
 """What tifffile calls series of pages that it puts into no order."""
 
+IMAGE, DOUBT = "image", "doubt"
+"""Attributes of a series: the number of its `Image` element, and a sentence about it alone."""
 
-def not_assigned(series: list[tifffile.TiffPageSeries]) -> bool:
+
+def not_assigned(opened: OpenTiff, series: list[tifffile.TiffPageSeries]) -> bool:
     """Return whether no page is assigned to a plane, or one page to several planes.
+
+    Images that share pages are meant so if they state the numbers of the pages.
+
+    Parameters
+    ----------
+    opened
+        An OME-TIFF.
+    series
+        What tifffile made of it.
+    """
+    if all(one.kind in PLAIN for one in series) or any(_repeats(one) for one in series):
+        return True
+    return n_shared(series) > 0 and "IFD=" not in (opened.file.ome_metadata or "")
+
+
+def _repeats(series: tifffile.TiffPageSeries) -> bool:
+    """Return whether a series shows one page several times."""
+    if series.kind != "ome" or series.dataoffset is not None:
+        return False
+    pages = [(id(page.parent), page.index) for page in series.pages if page is not None]
+    return len({*pages}) < len(pages)
+
+
+def n_shared(series: list[tifffile.TiffPageSeries]) -> int:
+    """Return how often pages are used by more images than one.
 
     Parameters
     ----------
     series
         What tifffile made of an OME-TIFF.
     """
-    if all(one.kind in PLAIN for one in series):
-        return True
-    for one in series:
-        if one.kind == "ome" and one.dataoffset is None:
-            pages = [(id(page.parent), page.index) for page in one.pages if page is not None]
-            if len({*pages}) < len(pages):
-                return True
-    return False
+    images = [one for one in series if one.kind == "ome"]
+    if len(images) < 2:
+        return 0
+    used = [
+        {(id(page.parent), page.index) for page in one.pages if page is not None} for one in images
+    ]
+    return sum(map(len, used)) - len(set().union(*used))
 
 
 def as_pages(
@@ -65,49 +104,174 @@ def as_pages(
             "channels that it states are lost.",
         )
     for other in _named(root, "BinaryOnly"):
-        return series, (
-            f"axes, voxel size and channels of {path} are in {other.get('MetadataFile')}; open "
-            "that file to read the whole recording with them.",
-        )
+        return series, (_elsewhere(opened, other.get("MetadataFile", "")),)
     pages: list[Any] = [page.aspage() for page in file.pages]
-    pixels, assigned = _named(root, "Pixels"), _named(root, "TiffData")
+    pixels, parts = _named(root, "Pixels"), _named(root, "TiffData")
+    if known and (parts or len(pixels) > 1) and _in_page_order(root, pixels):
+        found = _images_in_order(root, pages)
+        if found:
+            return found, ()
+    repeated = any(_repeats(one) for one in series)
     if len(pixels) == 1 and len({page.hash for page in pages}) == 1:
-        if known and not assigned:
-            return _in_order(opened, pages, pixels[0])
-        series = [_series(pages, {"I": len(pages)} if len(pages) > 1 else {}, "generic")]
+        levels = _levels(series, len(pages))
+        if known and not parts:
+            return _in_order(opened, pages, pixels[0], levels)
+        sizes = {"I": len(pages)} if len(pages) > 1 else {}
+        series = [series_from(pages, sizes, "generic", levels)]
+    elif known and repeated:
+        return [_once(opened, one) if _repeats(one) else one for one in series], ()
     if not known:
         what = "states neither its name nor its identifier (UUID), and so not which planes it has"
-    elif assigned:
-        what = "assigns none of its pages to a plane, or one page to several planes"
+    elif repeated:
+        what = "assigns one page to several planes"
+    elif n_shared(series):
+        return series, (
+            f"the OME description of {path} assigns the same pages to several of its images; they "
+            "are read as it says.",
+        )
     else:
         what = "assigns none of its pages to a plane"
     return series, (f"the OME description of {path} {what}; its pages are read as they are.",)
 
 
-def _in_order(
-    opened: OpenTiff, pages: list[Any], pixels: ElementTree.Element
-) -> tuple[list[tifffile.TiffPageSeries], tuple[str, ...]]:
-    """Return pages in the order of the dimensions, and a sentence if there are more or fewer."""
-    axes = pixels.get("DimensionOrder", "XYZCT")[:1:-1]
-    sizes = tuple(int(pixels.get(f"Size{axis}", "1")) for axis in axes)
-    n_pages, announced = len(pages), math.prod(sizes)
-    found = fitted(axes, sizes, n_pages)
-    n_used = math.prod(found.values())
-    series = [_series(pages[:n_used], found, "ome")]
-    if announced == n_pages:
-        return series, ()
-    order = " x ".join(f"{axis} {size}" for axis, size in found.items() if size > 1) or "one plane"
-    left = "" if n_used == n_pages else f" The last {n_pages - n_used}, not complete, are left out."
-    return series, (
-        f"the OME description of {opened.path} announces {announced} planes, but the file has "
-        f"{n_pages}; read is {order}.{left}",
+def _elsewhere(opened: OpenTiff, other: str) -> str:
+    """Return a sentence about a file whose description is in another one."""
+    what = f"axes, voxel size and channels of {opened.path} are in "
+    if other.lower().endswith((".tif", ".tiff")):
+        return f"{what}{other}; open that file to read the whole recording with them."
+    return (
+        f"{what}{other or 'another file that it does not name'}, which is not read; convert the "
+        "recording to OME-TIFF to read it with them."
     )
 
 
-def _series(pages: list[Any], sizes: dict[str, int], kind: str) -> tifffile.TiffPageSeries:
+def _once(opened: OpenTiff, series: tifffile.TiffPageSeries) -> tifffile.TiffPageSeries:
+    """Return a series that shows each of its pages once, in no order."""
+    found = {(id(page.parent), page.index): page for page in series.pages if page is not None}
+    pages = list(found.values())
+    return tifffile.TiffPageSeries(
+        pages,
+        (len(pages), *pages[0].shape),
+        series.dtype,
+        f"I{pages[0].axes}",
+        parent=series.parent,
+        name=series.name,
+        kind="generic",
+        multifile=series.is_multifile,
+        attr={
+            DOUBT: f"the OME description of {opened.path} assigns one page to several planes of "
+            f"image {series.name or series._index!r}; its {len(pages)} pages are read as they are."
+        },
+    )
+
+
+def _in_page_order(root: ElementTree.Element, pixels: list[ElementTree.Element]) -> bool:
+    """Return whether images only say that planes are in the file, in order, not in which pages."""
+    if len({element.get("FileName", "") for element in _named(root, "UUID")}) > 1:
+        return False
+    for one in pixels:
+        parts, axes = _named(one, "TiffData"), one.get("DimensionOrder", "XYZCT")[:1:-1]
+        places = [[int(part.get(f"First{axis}", "0")) for axis in axes] for part in parts]
+        if places != sorted(places) or any("IFD" in part.attrib for part in parts):
+            return False
+    return True
+
+
+def _images_in_order(root: ElementTree.Element, pages: list[Any]) -> list[tifffile.TiffPageSeries]:
+    """Return several images, one after the other; empty if the pages do not fill them exactly."""
+    found, start = [], 0
+    images = [element for element in root if element.tag.rpartition("}")[2] == "Image"]
+    for place, image in enumerate(images):
+        for pixels in _named(image, "Pixels"):
+            sizes = _sizes(pixels, pages[min(start, len(pages) - 1)])
+            own = pages[start : start + math.prod(sizes.values())]
+            start += math.prod(sizes.values())
+            if start > len(pages) or len({page.hash for page in own}) > 1 or own[0].subifds:
+                return []
+            if (own[0].imagelength, own[0].imagewidth) != (
+                int(pixels.get("SizeY", "0")),
+                int(pixels.get("SizeX", "0")),
+            ):
+                return []
+            found.append(series_from(own, sizes, "ome"))
+            found[-1].name, found[-1].attr[IMAGE] = image.get("Name", ""), place
+    return found if start == len(pages) else []
+
+
+def _sizes(pixels: ElementTree.Element, page: Any) -> dict[str, int]:
+    """Return the sizes in planes by axis, the slowest first; the colours of a page are no plane."""
+    axes = pixels.get("DimensionOrder", "XYZCT")[:1:-1]
+    sizes = {axis: int(pixels.get(f"Size{axis}", "1")) for axis in axes}
+    if "C" in sizes and sizes["C"] % page.samplesperpixel == 0:
+        sizes["C"] //= page.samplesperpixel
+    return sizes
+
+
+def _in_order(
+    opened: OpenTiff,
+    pages: list[Any],
+    pixels: ElementTree.Element,
+    levels: list[list[Any]],
+) -> tuple[list[tifffile.TiffPageSeries], tuple[str, ...]]:
+    """Return pages in the order of the dimensions, and a sentence if there are more or fewer."""
+    sizes = _sizes(pixels, pages[0])
+    n_pages, announced = len(pages), math.prod(sizes.values())
+    found = fitted("".join(sizes), tuple(sizes.values()), n_pages)
+    n_used = math.prod(found.values())
+    series = [series_from(pages[:n_used], found, "ome", [level[:n_used] for level in levels])]
+    if announced == n_pages:
+        return series, ()
+    return series, (
+        f"the OME description of {opened.path} announces {announced} planes, but the file has "
+        f"{n_pages}; read is {read_as(found, n_pages)}",
+    )
+
+
+def read_as(sizes: Mapping[str, int], n_pages: int) -> str:
+    """Return in words what pages are read as, and which of them are left out.
+
+    Parameters
+    ----------
+    sizes
+        Sizes in planes by axis.
+    n_pages
+        Number of pages.
+    """
+    order = " x ".join(f"{axis} {size}" for axis, size in sizes.items() if size > 1)
+    n_left = n_pages - math.prod(sizes.values())
+    left = f" The last {n_left}, not complete, are left out." if n_left else ""
+    return f"{order or 'one plane'}.{left}"
+
+
+def _levels(series: list[tifffile.TiffPageSeries], n_pages: int) -> list[list[Any]]:
+    """Return the pages of the coarser levels of a pyramid that tifffile put into no order."""
+    if len(series) != 1 or series[0].kind not in PLAIN or len(series[0].pages) != n_pages:
+        return []
+    levels = [list(level.pages) for level in series[0].levels[1:]]
+    return levels if all(len(level) == n_pages for level in levels) else []
+
+
+def series_from(
+    pages: list[Any], sizes: Mapping[str, int], kind: str, levels: Sequence[list[Any]] = ()
+) -> tifffile.TiffPageSeries:
+    """Return pages as an image, the fastest axis of the pages last.
+
+    Parameters
+    ----------
+    pages
+        All pages of it.
+    sizes
+        Sizes in planes by axis, the slowest first.
+    kind
+        What tifffile calls images of this kind.
+    levels
+        The pages of each coarser level of a pyramid.
+    """
     first = pages[0]
     shape, axes = (*sizes.values(), *first.shape), "".join(sizes) + first.axes
-    return tifffile.TiffPageSeries(pages, shape, first.dtype, axes, kind=kind, truncated=False)
+    made = tifffile.TiffPageSeries(pages, shape, first.dtype, axes, kind=kind, truncated=False)
+    made.levels.extend(series_from(level, sizes, kind) for level in levels)
+    return made
 
 
 def _named(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:

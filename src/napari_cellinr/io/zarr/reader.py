@@ -245,8 +245,9 @@ def _described(scales: Mapping[str, Any], n: int) -> list[Mapping[str, Any]]:
 def _axes_of_system(scales: Mapping[str, Any]) -> Any:
     """Return the axes of the coordinate system of the levels, which version 0.6 states."""
     systems = scales.get("coordinateSystems") or [{}]
-    first = (scales["datasets"][0].get("coordinateTransformations") or [{}])[0]
-    output = first.get("output")
+    stated = scales["datasets"][0].get("coordinateTransformations") or [{}]
+    first = stated[0] if isinstance(stated, list) else stated
+    output = first.get("output") if isinstance(first, dict) else None
     name = output.get("name") if isinstance(output, dict) else output
     named = [system for system in systems if system.get("name") == name]
     return (named or systems)[0].get("axes", ())

@@ -11,7 +11,7 @@ from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.io.metadata.plausible import unused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -75,10 +75,12 @@ def _transformed(
     warnings
         Sentences about transforms that cannot be used.
     """
-    n, texts = len(axes), []
+    n = len(axes)
     scale, place, stated = np.ones(n), np.zeros(n), False
-    for change in _changes(scales, dataset):
-        kind = change.get("type")
+    changes, strange = _changes(scales, dataset)
+    texts = [unused(path, "coordinateTransformations", entry) for entry in strange]
+    for change in changes:
+        kind = str(change.get("type"))
         if kind not in {"scale", "translation"}:
             continue
         numbers = _numbers(change.get(kind), n)
@@ -144,7 +146,7 @@ def _ignored(
     path: Path | str, scales: Mapping[str, Any], dataset: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Return a sentence about transforms that an `Image` cannot have; empty if there are none."""
-    changes = _changes(scales, dataset)
+    changes, _ = _changes(scales, dataset)
     others = {str(change.get("type")) for change in changes} - {"scale", "translation", "identity"}
     if not others:
         return ()
@@ -154,21 +156,26 @@ def _ignored(
     )
 
 
-def _changes(scales: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the transformations of a level, one after the other.
+def _changes(
+    scales: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> tuple[list[Mapping[str, Any]], list[Any]]:
+    """Return the transformations of a level, one after the other, and what is none.
 
     From version 0.6 on, those of the image lead to other coordinate systems.
     """
     parts = (dataset,) if "coordinateSystems" in scales else (dataset, scales)
-    found = [part.get("coordinateTransformations") or () for part in parts]
-    lists = [[one] if isinstance(one, dict) else one for one in found]  # some write one alone
-    return [one for changes in lists for one in _flat(changes)]
+    found = [one for part in parts for one in _flat(part.get("coordinateTransformations"))]
+    changes: list[Mapping[str, Any]] = [one for one in found if isinstance(one, dict)]
+    return changes, [one for one in found if not isinstance(one, dict)]
 
 
-def _flat(changes: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield transformations, and those of a sequence in its place."""
-    for change in changes:
-        if change.get("type") == "sequence":
-            yield from change.get("transformations", ())
+def _flat(stated: Any) -> Iterator[Any]:
+    """Yield transformations, and those of a sequence in its place; some write one alone."""
+    if stated is None:
+        return
+    for change in stated if isinstance(stated, list) else [stated]:
+        if isinstance(change, dict) and change.get("type") == "sequence":
+            inner = change.get("transformations")
+            yield from inner if isinstance(inner, list) else [inner]
         else:
             yield change

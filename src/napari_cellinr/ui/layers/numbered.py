@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QMessageBox
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.series.counters import grid_of
+from napari_cellinr.io.series.counters import THINGS, grid_of
 from napari_cellinr.io.series.sequences import in_order
 from napari_cellinr.ui.widgets.labels import sentence
 from napari_cellinr.ui.widgets.prompt import can_ask, parent_window
@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 _ANSWERS: Final = {"time": "T", "z": "Z", "separate": ""}
 """Axis that files become, by the value of the preference `numbered_files`."""
-
-_THINGS: Final = {"T": "time points", "C": "channels", "Z": "z planes"}
 
 _remembered: Final[dict[Path, str]] = {}
 """Answers by folder; they last until napari is closed."""
@@ -130,9 +128,9 @@ def _offered(paths: Sequence[Path]) -> dict[str, str]:
 def _becomes(n_files: int, grid: Grid | None, answer: str) -> str:
     """Return what files become in numbers, such as `4 time points × 3 z planes`."""
     if grid is None or len(grid.axes) == 1:
-        return f"{n_files} {_THINGS[_ANSWERS[answer]]}"
+        return f"{n_files} {THINGS[_ANSWERS[answer]]}"
     sizes = zip(grid.shape, grid.axes, strict=True)
-    return " × ".join(f"{size} {_THINGS[axis]}" for size, axis in sizes)
+    return " × ".join(f"{size} {THINGS[axis]}" for size, axis in sizes)
 
 
 def _gaps(paths: Sequence[Path]) -> str:

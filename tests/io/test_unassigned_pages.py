@@ -1,0 +1,189 @@
+"""OME-TIFF that does not say which page is which plane: read in order, or as it is."""
+
+import warnings
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_cellinr.errors import FileWarning
+from napari_cellinr.io import read, read_all
+from napari_cellinr.io.tiff.reader import read as read_tiff
+
+
+def values(image):
+    return image.array()[..., 0, 0].ravel().tolist()
+
+
+def described(path, n_pages, sizes, parts="", inner=""):
+    """Write pages of 0, 1, 2 … with OME-XML of these sizes along Z, C and T."""
+    z, c, t = sizes or (1, 1, 1)
+    inner = inner or (
+        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
+        f'PhysicalSizeX="0.1" PhysicalSizeY="0.1" SizeX="5" SizeY="4" SizeC="{c}" SizeZ="{z}" '
+        f'SizeT="{t}" TimeIncrement="2">{parts}</Pixels></Image>'
+    )
+    text = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{inner}</OME>'
+    with tifffile.TiffWriter(path) as file:
+        for number in range(n_pages):
+            page = np.full((4, 5), number, np.uint16)
+            stated = {} if number else {"description": text.encode()}
+            file.write(page, metadata=None, contiguous=False, **stated)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("n_pages", "sizes", "axes", "shape", "said"),
+    [
+        (8, (1, 1, 8), "TYX", (8, 4, 5), ""),
+        (8, (1, 1, 20), "TYX", (8, 4, 5), "announces 20 planes, but the file has 8"),
+        (11, (1, 2, 6), "TCYX", (5, 2, 4, 5), "The last 1, not complete"),
+        (6, (3, 2, 1), "CZYX", (2, 3, 4, 5), ""),
+        (1, (1, 1, 8), "YX", (4, 5), "read is one plane"),
+    ],
+)
+def test_a_description_that_assigns_no_pages(tmp_path, n_pages, sizes, axes, shape, said):
+    path = described(tmp_path / "a.ome.tif", n_pages, sizes)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        image = read(path)
+    assert (image.axes, image.shape, image.scale[-2:]) == (axes, shape, (0.1, 0.1))
+    assert values(image) == list(range(len(values(image))))
+    assert [said in str(one.message) for one in told] == [True] * bool(said)
+
+
+def test_one_page_is_not_several_frames(tmp_path):
+    parts = "".join(f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1"/>' for t in range(3))
+    path = described(tmp_path / "a.ome.tif", 1, (1, 1, 3), parts)
+    with pytest.warns(FileWarning, match="one page to several planes"):
+        image = read(path)
+    assert (image.axes, image.shape, image.scale) == ("YX", (4, 5), (0.1, 0.1))
+
+
+def test_a_file_whose_description_is_elsewhere(tmp_path):
+    inner = '<BinaryOnly MetadataFile="first.ome.tif" UUID="urn:uuid:1"/>'
+    path = described(tmp_path / "a.ome.tif", 1, (1, 1, 1), inner=inner)
+    with pytest.warns(FileWarning, match=r"are in first\.ome\.tif; open that file"):
+        read(path)
+
+
+def images_of(*parts, z=3):
+    """Return OME-XML of images of z planes with these `TiffData`, with steps 0.1, 0.2 …"""
+    return "".join(
+        f'<Image ID="Image:{n}" Name="well {n}"><Pixels ID="Pixels:{n}" DimensionOrder="XYZCT" '
+        f'Type="uint16" SizeX="5" SizeY="4" SizeC="1" SizeZ="{z}" SizeT="1" '
+        f'PhysicalSizeX="0.{n + 1}" PhysicalSizeY="0.{n + 1}">{part}</Pixels></Image>'
+        for n, part in enumerate(parts)
+    )
+
+
+def test_pages_that_no_image_states_are_said(tmp_path):
+    """Images may share pages, but the pages of the second were left out without a word."""
+    part = '<TiffData IFD="0" PlaneCount="3"/>'
+    path = described(tmp_path / "a.ome.tif", 6, (), inner=images_of(part, part))
+    with pytest.warns(FileWarning, match="has 3 planes that its OME description does not mention"):
+        images = read_all(path)
+    assert [values(image) for image in images] == [[0, 1, 2], [0, 1, 2]]
+
+
+ONE_BY_ONE = "".join(f'<TiffData FirstZ="{z}" PlaneCount="1"/>' for z in range(3))
+
+
+@pytest.mark.parametrize("part", ["<TiffData/>", "", '<TiffData PlaneCount="3"/>', ONE_BY_ONE])
+def test_two_images_that_state_no_pages(tmp_path, part):
+    """Both showed the first pages."""
+    path = described(tmp_path / "a.ome.tif", 6, (), inner=images_of(part, part))
+    images = read_all(path)
+    assert [values(image) for image in images] == [[0, 1, 2], [3, 4, 5]]
+    assert [(image.axes, image.scale[-1]) for image in images] == [("ZYX", 0.1), ("ZYX", 0.2)]
+    assert [image.name for image in images] == ["a well 0", "a well 1"]
+
+
+def test_one_image_that_states_places_without_pages(tmp_path):
+    path = described(tmp_path / "a.ome.tif", 3, (), inner=images_of(ONE_BY_ONE))
+    image = read(path)
+    assert (image.axes, values(image), image.scale[-1]) == ("ZYX", [0, 1, 2], 0.1)
+
+
+def test_pages_that_are_left_where_one_is_shown_twice(tmp_path):
+    twice = "".join(f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"/>' for z in range(2))
+    right = "".join(f'<TiffData FirstZ="{z}" IFD="{z + 1}" PlaneCount="1"/>' for z in range(2))
+    path = described(tmp_path / "a.ome.tif", 5, (), inner=images_of(twice, right, z=2))
+    with pytest.warns(FileWarning) as told:
+        read_all(path)
+    assert any("has 2 planes that its OME" in str(one.message) for one in told)
+
+
+def test_two_images_with_the_same_pages(tmp_path):
+    part = "<TiffData/>"
+    path = described(tmp_path / "a.ome.tif", 5, (), inner=images_of(part, part))
+    with pytest.warns(FileWarning, match="the same pages to several of its images"):
+        images = read_all(path)
+    assert [values(image) for image in images] == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_one_of_two_images_shows_a_page_twice(tmp_path):
+    """Its plane was shown twice, and the warning said that pages are read as they are."""
+    twice = "".join(f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"/>' for z in range(2))
+    right = "".join(f'<TiffData FirstZ="{z}" IFD="{z + 1}" PlaneCount="1"/>' for z in range(2))
+    path = described(tmp_path / "a.ome.tif", 3, (), inner=images_of(twice, right, z=2))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        images = read_all(path)
+    (text,) = {str(one.message) for one in told}
+    assert "one page to several planes of image 'well 0'; its 1 pages are read as they" in text
+    assert [(image.axes, values(image)) for image in images] == [("YX", [0]), ("ZYX", [1, 2])]
+    assert [image.scale[-1] for image in images] == [0.1, 0.2]
+    assert [len(image.meta.get("warnings", ())) for image in images] == [1, 0]
+
+
+def test_colour_pages_without_assignment(tmp_path):
+    """One of four frames was lost, and the frames were taken for channels."""
+    frames = np.arange(4 * 4 * 5 * 3, dtype=np.uint8).reshape(4, 4, 5, 3)
+    text = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="5" SizeY="4" SizeC="3" '
+        'SizeZ="1" SizeT="4"><Channel ID="Channel:0:0" SamplesPerPixel="3"/></Pixels></Image></OME>'
+    )
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as file:
+        for number, frame in enumerate(frames):
+            about = {} if number else {"description": text.encode()}
+            file.write(frame, metadata=None, contiguous=False, photometric="rgb", **about)
+    (image,) = read_tiff(path, "a", colours=True)
+    assert image.axes == "TYXS"
+    assert np.array_equal(image.array(), frames)
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_a_pyramid_without_assignment_keeps_its_levels(tmp_path, limit):
+    text = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="64" SizeY="64" '
+        'SizeC="1" SizeZ="3" SizeT="1" PhysicalSizeX="0.1" PhysicalSizeY="0.1"/></Image></OME>'
+    )
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as file:
+        for number in range(3):
+            about = {} if number else {"description": text.encode()}
+            page = np.full((64, 64), number, np.uint16)
+            file.write(page, metadata=None, contiguous=False, subifds=1, tile=(16, 16), **about)
+            file.write(page[::2, ::2] + 10, metadata=None, subfiletype=1, tile=(16, 16))
+    (full,), (half,) = (read_tiff(path, "a", level=level, limit=limit) for level in (0, 1))
+    assert (full.axes, full.shape, values(full)) == ("ZYX", (3, 64, 64), [0, 1, 2])
+    assert (half.axes, half.shape, values(half)) == ("ZYX", (3, 32, 32), [10, 11, 12])
+    assert half.scale[-2:] == (0.2, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ('MetadataFile="a.companion.ome"', "a.companion.ome, which is not read; convert the"),
+        ("", "another file that it does not name, which is not read"),
+    ],
+)
+def test_a_description_in_a_file_that_is_not_read(tmp_path, stated, said):
+    path = described(tmp_path / "a.ome.tif", 1, (), inner=f'<BinaryOnly {stated} UUID="u"/>')
+    with pytest.warns(FileWarning, match=said) as told:
+        read(path)
+    assert "open that file" not in str(told[0].message)
