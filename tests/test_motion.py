@@ -6,7 +6,7 @@ import pytest
 from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.image import Image
 from napari_cellinr.io.tracks import grid_seeds, read_seeds, write_tracks
-from napari_cellinr.motion import arrows, known, seconds, tracks, visible_arrows
+from napari_cellinr.motion import arrows, is_timed, known, seconds, times_of, tracks, visible_arrows
 
 VELOCITY = (0.5, -1.0)  # micrometres per second along y and x
 
@@ -51,7 +51,7 @@ def test_a_track_ends_where_it_is_lost_and_says_so(tmp_path):
     assert found.lost[:, 0].tolist() == [True, True, False, False, True, True]
     assert found.as_rows()[:, 1].tolist() == [2, 3]
     path = tmp_path / "tracks.csv"
-    write_tracks(path, found.places, found.inside, seconds(motion), found.error, found.lost)
+    write_tracks(path, found.places, found.inside, times_of(motion), found.error, found.lost)
     head, *lines = path.read_text("utf-8").splitlines()
     assert head.endswith("inside,error_px,state")
     assert lines[1].endswith(",0.700,uncertain")
@@ -104,8 +104,17 @@ def test_a_frame_has_no_more_arrows_than_can_be_shown():
 
 def test_times_are_those_of_the_motion():
     image = drifting()
-    assert seconds(image) == (0, 2, 4, 6)
-    assert seconds(image.like(image.data, meta={"times": [0, 1, 5, 9]})) == (0, 1, 5, 9)
+    assert times_of(image) == (0, 2, 4, 6)
+    assert times_of(image.like(image.data, meta={"times": [0, 1, 5, 9]})) == (0, 1, 5, 9)
+    assert is_timed(image)
+
+
+def test_times_are_in_frames_where_the_interval_is_not_known():
+    image = drifting()
+    unknown = image.like(image.data, scale=(1, *image.scale[1:]), units=("pixel", *image.units[1:]))
+    assert times_of(unknown) == (0, 1, 2, 3)
+    assert not is_timed(unknown)
+    assert seconds is times_of  # the former name
 
 
 @pytest.mark.parametrize("axes", ["TCYX", "TZYX"])
@@ -192,7 +201,7 @@ def test_the_field_of_view_ends_at_the_outer_edges_of_its_voxels():
 def test_times_begin_where_the_recording_does():
     image = drifting(3)
     shifted = image.like(image.data, translate=(10.0, 0, 0, 0))
-    assert seconds(shifted) == (10, 12, 14)
+    assert times_of(shifted) == (10, 12, 14)
 
 
 def test_arrows_of_a_volume_are_in_every_plane():

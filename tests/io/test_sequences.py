@@ -1,5 +1,7 @@
 """Numbered files become one series, in the order in which people count."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -7,6 +9,7 @@ import tifffile
 from napari_cellinr.errors import AxesError, FileError, FileWarning
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
+from napari_cellinr.io.series.counters import grid_of
 from napari_cellinr.io.series.sequences import in_order, is_numbered, read_files
 
 
@@ -149,3 +152,21 @@ def test_two_counters_that_are_no_date_are_not_mixed(tmp_path, names):
         tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros((3, 4), np.uint8), metadata=None)
     with pytest.raises(FileError, match="count 2 things"):
         read(tmp_path, stack_axis="T")
+
+
+@pytest.mark.parametrize(
+    ("names", "gap"),
+    [
+        (("z1", "z2", "z4", "z5"), "numbers are missing in the names of the files (3): 2 is "
+         "followed by 4"),
+        (("z1", "z2", "z3"), None),
+        (("t1_z1", "t1_z2", "t2_z1", "t2_z2", "t6_z1", "t6_z2"), "numbers are missing in the "
+         "names of the files (3, 4, 5): 2 is followed by 6"),
+    ],
+)  # fmt: skip
+def test_gaps_are_told_apart_from_other_warnings(names, gap):
+    found = grid_of([Path(f"{name}.tif") for name in names], "T")
+    assert found.gaps == (() if gap is None else (gap,))
+    for_other_axis = found.axis_in_names == "Z"
+    assert len(found.warnings) == len(found.gaps) + for_other_axis
+    assert [text.startswith(f"{gap}. ") for text in found.warnings].count(True) == len(found.gaps)

@@ -10,7 +10,7 @@ from test_macro import fake_job
 from napari_cellinr import Image, read, write
 from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.problem import Fitted, Progress, finish
-from napari_cellinr.macro import Macro, Source, Step, iter_replay
+from napari_cellinr.macro import Macro, Source, Step, iter_replay, load_macro
 from napari_cellinr.macro.batch.run import iter_batch
 
 
@@ -59,6 +59,63 @@ def test_paths_of_windows_on_another_system(image):
     finish(iter_replay(macro(image, r"C:\out\c.tif"), output=folder))
     assert sorted(p.name for p in folder.iterdir()) == ["b.tif", "c.tif"]
     assert sorted(p.name for p in image.parent.iterdir()) == ["a.tif", "out"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are paths of another system")
+@pytest.mark.parametrize(
+    "path", ["C:/out/c.tif", "C:c.tif", "//srv/share/c.tif", r"\\srv\share\c.tif"]
+)
+def test_drives_and_servers_of_windows_on_another_system(image, path):
+    """A folder C: once appeared beside the macro, or a file C:c.tif in the folder."""
+    folder = image.parent / "out"
+    folder.mkdir()
+    with pytest.raises(FileError, match=r"a path of Windows, .*--folder"):
+        finish(iter_replay(macro(image, path)))
+    assert finish(iter_replay(macro(image, path), output=folder)) == [folder / "c.tif"]
+    assert [p.name for p in folder.iterdir()] == ["c.tif"]
+    assert sorted(p.name for p in image.parent.iterdir()) == ["a.tif", "out"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are paths of another system")
+@pytest.mark.parametrize("style", ["script", "recipe"])
+def test_a_macro_of_windows_reads_and_writes_in_folders(image, style):
+    (image.parent / "data").mkdir()
+    image.rename(image.parent / "data" / "a.tif")
+    if style == "script":
+        Path("m.py").write_text(
+            r"""
+cellinr.open("data\\a.tif")
+cellinr.denoise("a")
+cellinr.save("denoised · a", "out\\c.tif")
+""",
+            encoding="utf-8",
+        )
+        loaded = load_macro("m.py")
+    else:
+        Path("m.json").write_text(macro(r"data\a.tif", r"out\c.tif").as_json())
+        loaded = load_macro("m.json")
+    assert finish(iter_replay(loaded)) == [Path("out/c.tif")]
+    assert read("out/c.tif").shape == (2, 4, 5)
+    with pytest.raises(FileError, match="never writes its inputs"):
+        finish(iter_replay(macro(r"data\a.tif", r"data\a.tif"), overwrite=True))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file of Windows has this name")
+def test_a_file_with_a_backslash_in_its_name_is_read(image):
+    image.rename(image.parent / r"data\a.tif")
+    assert finish(iter_replay(macro(r"data\a.tif", "c.tif"))) == [Path("c.tif")]
+
+
+def test_one_file_in_two_spellings(image):
+    steps = macro(image, "./x/b.tif").steps
+    for path in ("x/b.tif", "x/../x/b.tif", *([r"x\b.tif"] if os.name != "nt" else [])):
+        same = Step("save", (Source("a denoised"),), {"path": path})
+        written = finish(iter_replay(Macro((*steps, same)), overwrite=True))
+        assert {place.resolve() for place in written} == {image.parent / "x" / "b.tif"}
+        assert finish(iter_replay(Macro((*steps, same)), output="out", overwrite=True))
+        other = Step("save", (Source("a"),), {"path": path})
+        with pytest.raises(FileError, match=r"'a denoised' and 'a' in the same file"):
+            finish(iter_replay(Macro((*steps, other)), overwrite=True))
 
 
 def test_existing_files_only_if_told(image):

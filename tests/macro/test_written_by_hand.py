@@ -85,6 +85,35 @@ def test_backslashes_that_begin_an_escape():
         parse_script('cellinr.open("C:\\Users\\embryo.tif")')
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        r'open("data\a.tif")',
+        r'use("a", "data\new\a.tif")',
+        r'open("C:\temp\b.tif", along="T")',
+        r'save("a", "out\new.tif")',
+        r'save("a", path="data\a.tif")',
+        r'figure("a", path="out\figure.png")',
+    ],
+)
+def test_backslashes_that_became_a_control_character(call):
+    with pytest.raises(FileError, match=r"line 1: the path .* control .*instead of .* or r\"…\""):
+        parse_script(f"cellinr.{call}")
+    doubled = call.replace("\\", "\\\\")
+    assert len(parse_script(f"cellinr.{doubled}").steps) == 1
+    raw = call.replace(', "', ', r"').replace('("', '(r"').replace('path="', 'path=r"')
+    assert parse_script(f"cellinr.{raw}") == parse_script(f"cellinr.{doubled}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+@pytest.mark.parametrize("name", ["m.py", "m.json"])
+def test_another_encoding_than_utf_8(name, encoding):
+    """PowerShell writes UTF-16 with >."""
+    Path(name).write_text("# é\n" + GUIDE, encoding=encoding)
+    with pytest.raises(FileError, match=rf"{name} is not a text file in UTF-8.*saved as UTF-8"):
+        load_macro(name)
+
+
 def test_the_same_lines_on_another_file_and_in_a_batch(tmp_path):
     plane(5)
     plane(7, "other.tif")

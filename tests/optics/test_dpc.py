@@ -113,6 +113,7 @@ def test_pixels_without_data_do_not_count():
     assert torch.equal(contrast, normalise(bright, 0.5, missing))
     assert torch.equal(contrast[0], normalise(light, 0.5)[0])
     assert bool((contrast[missing] == -1).all())
+    assert bool((normalise(torch.zeros(1, 8, 8), 0.5) == -1).all())
     assert abs(float(contrast[1, :20].mean())) < 1e-6
     assert float((contrast[1] - normalise(light, 0.5)[1])[:6].abs().max()) < 0.02
 

@@ -8,6 +8,7 @@ import pytest
 
 from napari_cellinr.ui.compare.before_after import HOLD_KEY, SIDE_KEY, SWIPE_KEY
 from napari_cellinr.ui.compare.swipe import LEFT, LINE
+from napari_cellinr.ui.docks.batch import BatchDock
 from napari_cellinr.ui.docks.compare import CompareDock
 from napari_cellinr.ui.layers.camera import camera_of
 
@@ -144,6 +145,27 @@ def test_the_controls_of_the_compare_dock_follow_and_choose_the_layers(viewer, l
     viewer.layers.remove("third")
     assert not controls.side_button.isChecked()
     assert dock.dispatcher.before_after.mode == ""
+
+
+@pytest.mark.parametrize("key", [SWIPE_KEY, SIDE_KEY])
+@pytest.mark.new_viewer  # napari keeps the cameras of a grid
+def test_the_end_removes_the_caption_and_no_later_message(viewer, dock, after, key):
+    compare, batch = CompareDock(viewer), BatchDock(viewer)
+    for one in (compare, batch):
+        viewer.window.add_dock_widget(one)
+    shown = [dock.panel.status, batch.status]
+    press(viewer, key)
+    compare.status.setText(dock.dispatcher.before_after.caption)
+    assert all(label.text().startswith("Left: “membrane”; right:") for label in shown)
+    press(viewer, key)
+    assert [label.text() for label in (*shown, compare.status)] == [""] * 3
+    press(viewer, key)
+    dock.controller.said.emit("warning", "The motion is uncertain.")
+    compare.status.setText("The score is 3.")
+    press(viewer, key)
+    assert dock.dispatcher.before_after.mode == ""
+    assert [label.text() for label in shown] == ["The motion is uncertain."] * 2
+    assert compare.status.text() == "The score is 3."
 
 
 def test_without_a_result_the_keys_say_what_to_do(viewer, dock):

@@ -11,7 +11,7 @@ from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.config.optics import KINDS, optics_from_dict
 from napari_cellinr.fitting.problem import Fitted, Progress
 from napari_cellinr.macro.motion import arrows_of, images_by_role
-from napari_cellinr.motion import seconds
+from napari_cellinr.motion import times_of
 from napari_cellinr.simulate.recordings import moving
 from napari_cellinr.ui.docks.reconstruct import TASK, ReconstructDock
 from napari_cellinr.ui.layers.convert import layer_tuples
@@ -37,7 +37,7 @@ def iter_reconstruct(image, config, monitor):
     confidence = speed.like(np.ones(speed.shape, np.float32))
     images = (WORM.truth, WORM.motion, speed, confidence)
     roles = ("result", "motion", "speed", "confidence")
-    report = {"seconds": 1.0, "field": {"frames": seconds(WORM.motion)}}
+    report = {"seconds": 1.0, "field": {"frames": times_of(WORM.motion)}}
     return Fitted(images, config, {}, (), "steps", report, method="nstm", roles=roles)
 
 

@@ -112,7 +112,27 @@ NAMES = {
         "3 time points × 3 z planes",
         "Numbers are missing in the names of the files (3, 4): 2 is followed by 5.",
     ),
-    "not understood": (["a1_3", "a2_5", "a2_7"], "3 time points|3 z planes", ""),
+    "gap in dates of names with a point": (
+        [f"a. 202601{at}" for at in ("01_235958", "01_235959", "02_000000", "02_000003")],
+        "4 time points|4 z planes",
+        "The dates in the names of the files are not equally spaced: a. 20260102_000000.tif is "
+        "followed by a. 20260102_000003.tif after 3 s, others after 1 s.",
+    ),
+    "a file is missing": (
+        [f"cells_t{time}_z{plane}" for time in range(4) for plane in range(3)][:-1],
+        "",
+        "The names of the files count 't' (0 to 3) and 'z' (0 to 2), but there are 11 files "
+        "instead of 4 x 3 = 12. Add the missing files, remove those of incomplete time points, or "
+        "give a pattern that leaves only one number open, such as cells_t*_z0.tif.",
+    ),
+    "not understood": (
+        ["a1_3", "a2_5", "a2_7"],
+        "",
+        "The names of the 3 files count 2 things: 'a' (1 to 2) and the second number (3 to 7); "
+        "along one axis T they would be mixed. Give a pattern that leaves only one of them open, "
+        "such as a*_3.tif. Names with t, z and c before the numbers, such as "
+        "img_t001_z02_c1.tif, are read as one image with these axes.",
+    ),
 }
 
 
@@ -131,7 +151,7 @@ def test_the_question_says_what_the_files_become_and_what_is_missing(
 
     monkeypatch.setattr(QMessageBox, "exec", look)
     numbered.ask([tmp_path / f"{name}.tif" for name in names])
-    texts = [*wanted.split("|"), f"{len(names)} separate images"]
+    texts = [*filter(None, wanted.split("|")), f"{len(names)} separate images"]
     assert seen == [sorted(texts), said, texts[0]]
 
 

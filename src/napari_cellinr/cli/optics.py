@@ -67,7 +67,7 @@ def read_optics(text: str) -> Optics:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
-        raise FileError(f"{path} is not a text file; a JSON file is needed.") from None
+        raise FileError(f"{path} is not a text file in UTF-8; a JSON file is needed.") from None
     optics = optics_from_json(content)
     values = optics.as_dict()
     named = {name: str(values[name]) for name in optics.FILES if values.get(name)}

@@ -11,7 +11,7 @@ from napari_cellinr.fitting.problem import Fitted
 from napari_cellinr.fitting.saved.damage import explained_damage
 from napari_cellinr.io.names import place_of
 from napari_cellinr.methods import method_of_fit, roles_of
-from napari_cellinr.motion import ARROWS, is_timed, seconds, tracks, visible_arrows
+from napari_cellinr.motion import ARROWS, is_timed, times_of, tracks, visible_arrows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ def reference_of(fit: Fitted | Stored, motion: Image) -> int:
     config: Any = fit.config.as_dict() if isinstance(fit, Fitted) else fit.config
     with explained_damage(*_DAMAGED):
         frame = model_settings(fit)["frames"][int(config.get("reference", 0))]
-    return int(np.argmin(np.abs(np.array(seconds(motion)) - frame)))
+    return int(np.argmin(np.abs(np.array(times_of(motion)) - frame)))
 
 
 def seeds_of(motion: Image, points: int | Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -253,7 +253,7 @@ def write_motion(
         return
     moved = arrows_of(fit, images, every, shortest, arrows)
     lengths = moved.data[:, 1, 1:] * np.array(motion.scale[2:], np.float32)
-    write_arrows(path, moved.data[:, 0], lengths, moved.speed, seconds(motion), is_timed(motion))
+    write_arrows(path, moved.data[:, 0], lengths, moved.speed, times_of(motion), is_timed(motion))
 
 
 def write_tracks_of(path: str | PathLike[str], motion: Image, found: Tracks) -> None:
@@ -276,6 +276,6 @@ def write_tracks_of(path: str | PathLike[str], motion: Image, found: Tracks) -> 
     from napari_cellinr.io.tracks import write_tracks
 
     write_tracks(
-        path, found.places, found.inside, seconds(motion), found.error, found.lost,
+        path, found.places, found.inside, times_of(motion), found.error, found.lost,
         found.speed(motion), found.distance(motion), is_timed(motion),
     )  # fmt: skip

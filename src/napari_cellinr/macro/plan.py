@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from napari_cellinr.io.safety.inputs import input_at
 from napari_cellinr.io.series import sequences
 from napari_cellinr.macro.actions import to_console
 from napari_cellinr.macro.naming import SAMPLE
+from napari_cellinr.macro.paths import has_drive
 from napari_cellinr.text import one_line
 
 if TYPE_CHECKING:
@@ -107,17 +107,17 @@ def place_of_output(path: Path, output: Path | None) -> Path:
     Raises
     ------
     FileError
-        If the path is one of Windows with a drive, which this system does not have.
+        If the path is one of Windows with a drive or a server, which this system does not have.
     """
-    if os.name != "nt" and "\\" in str(path):  # or a file of this whole name would be written
-        of_windows = PureWindowsPath(path)
-        if output is None and of_windows.anchor:
+    name = path.name
+    if has_drive(path):  # or a folder would be made that is called like the drive
+        if output is None:
             raise FileError(
                 f"the macro would write {path}, a path of Windows, on another system. Choose the "
                 "folder with --folder, where its files get the names that the macro gives them."
             )
-        path = Path(of_windows.as_posix())
-    return place_of(path) if output is None else output / path.name
+        name = PureWindowsPath(str(path)).name or name
+    return place_of(path) if output is None else output / name
 
 
 def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tuple[Path, ...]:
@@ -133,19 +133,21 @@ def saved_files(macro: Macro, output: str | PathLike[str] | None = None) -> tupl
     Raises
     ------
     FileError
-        If two files would have the same name in that folder, or two layers are saved in one file.
+        If two files would have the same name in that folder, two layers are saved in one file, or
+        `place_of_output` refuses a path.
     """
     folder = None if output is None else place_of(output)
     layers: dict[Path, str] = {}
+    places: dict[Path, Path] = {}
     for layer, path in macro.saved:
-        if layers.setdefault(place_of(path).resolve(), layer) != layer:
+        meant = place_of(path).resolve()  # one file may be written as b.tif and ./b.tif
+        if layers.setdefault(meant, layer) != layer:
             raise FileError(
-                f"the macro saves {layers[place_of(path).resolve()]!r} and {layer!r} in the same "
-                f"file {path}, where only the second would remain; change one of the names in the "
-                "macro."
+                f"the macro saves {layers[meant]!r} and {layer!r} in the same file {path}, where "
+                "only the second would remain; change one of the names in the macro."
             )
-    places = {path: place_of_output(Path(path), folder) for _, path in macro.saved}
-    if len(set(places.values())) < len(places):
+        places.setdefault(meant, place_of_output(Path(path), folder))
+    if len(set(places.values())) < len(places):  # only with a folder for all of them
         raise FileError(
             f"the macro saves files of the same name in several folders; in {output} they would "
             "replace each other. Change the names in the macro."

@@ -10,7 +10,7 @@ from napari_cellinr.motion.arrows import (
     textured,
     visible_arrows,
 )
-from napari_cellinr.motion.field import is_timed, seconds
+from napari_cellinr.motion.field import is_timed, seconds, times_of
 from napari_cellinr.motion.tracks import Tracks, tracks
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "known",
     "seconds",
     "textured",
+    "times_of",
     "tracks",
     "visible_arrows",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
-from napari_cellinr.motion.field import LOST, seconds, speed_of, voxels
+from napari_cellinr.motion.field import LOST, speed_of, times_of, voxels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _moved(
     material = np.stack(np.meshgrid(*places, indexing="ij"))
     everything = (slice(None), slice(None), *part)
     lengths, steps = np.asarray(motion.array(), np.float32)[everything], moved[everything]
-    speeds = speed_of(lengths, seconds(motion))
+    speeds = speed_of(lengths, times_of(motion))
     starts = np.broadcast_to(material, steps.shape).astype(np.float32)
     if kind == "next":
         starts = (starts + steps)[:-1]

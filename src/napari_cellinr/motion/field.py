@@ -20,14 +20,25 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["LOST", "seconds", "speed_of", "voxels"]
+__all__ = ["LOST", "is_timed", "seconds", "speed_of", "times_of", "voxels"]
 
 LOST = 0.5
 """Error of a displacement in pixels from which on a point is not tracked further."""
 
 
-def seconds(motion: Image) -> tuple[float, ...]:
-    """Return the time of each time point, in the unit of the image."""
+def times_of(motion: Image) -> tuple[float, ...]:
+    """Return the time of each time point.
+
+    Parameters
+    ----------
+    motion
+        The motion field.
+
+    Returns
+    -------
+    tuple of float
+        In seconds if `is_timed`; otherwise in frames.
+    """
     if "times" in motion.meta:
         return tuple(float(t) for t in motion.meta["times"])
     place = motion.axes.index("T")
@@ -35,8 +46,23 @@ def seconds(motion: Image) -> tuple[float, ...]:
     return tuple(start + interval * i for i in range(motion.shape[place]))
 
 
+seconds = times_of
+"""The former name of `times_of`, for scripts that use it."""
+
+
 def is_timed(motion: Image) -> bool:
-    """Return whether `seconds` counts in seconds, not in frames of unknown interval."""
+    """Return whether the times of a motion field are in seconds.
+
+    Parameters
+    ----------
+    motion
+        The motion field.
+
+    Returns
+    -------
+    bool
+        False if the interval between the frames is not known, so that time is in frames.
+    """
     return motion.units[motion.axes.index("T")] == "second"
 
 

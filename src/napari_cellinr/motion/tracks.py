@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.errors import AxesError
-from napari_cellinr.motion.field import LOST, seconds, speed_of, voxels
+from napari_cellinr.motion.field import LOST, speed_of, times_of, voxels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class Tracks:
         NDArray
             Shape (times, points), float64.
         """
-        return speed_of(np.moveaxis(self._metric(motion), 2, 1), seconds(motion))
+        return speed_of(np.moveaxis(self._metric(motion), 2, 1), times_of(motion))
 
     def distance(self, motion: Image) -> NDArray[np.float64]:
         """Return the length of the path of each point since the first time, (times, points).

@@ -243,8 +243,14 @@ def normalise(
     window
         Width of the local mean as a part of the frame; larger keeps coarser structures.
     missing
-        Which pixels have no data; shape of the frames. They do not count, and become -1, the
-        contrast of no light.
+        Which pixels have no data; shape of the frames. They do not count.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape of the frames. A pixel has the mean of 0 over the pixels with data of its frame; 0.1
+        is 10 % more light than its surroundings have. Pixels without data are -1, the contrast of
+        no light, and so is a frame without any light.
     """
     there = torch.ones_like(frames) if missing is None else (~missing).to(frames.dtype)
     light, share = frames * there, there

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.series.dates import seconds_in_names
-from napari_cellinr.io.series.gaps import UNEVEN, gap_warnings, shown
+from napari_cellinr.io.series.gaps import UNEVEN, gap_warning, gaps_in, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,10 @@ class Grid:
         Which numbers in a name differ between the files, from 0.
     warnings
         Sentences about numbers that are missing, or mean another axis.
-    meant
+    gaps
+        What `warnings` say about numbers or dates that are missing, without what follows from
+        it: sentences without a capital letter and a full stop.
+    axis_in_names
         The axis that the letters before a single number mean; empty if unknown.
     """
 
@@ -109,7 +112,8 @@ class Grid:
     channels: tuple[str, ...] = ()
     varying: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
-    meant: str = ""
+    gaps: tuple[str, ...] = ()
+    axis_in_names: str = ""
 
     def numbers(self) -> tuple[float, ...]:
         """Return the numbers in the names of the files; empty if they count more than one thing."""
@@ -154,14 +158,16 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     _check_distinct(paths, counter)
     ordered = tuple(paths[i] for i in order)
     places = tuple(found.place for found in varying)
-    gaps = gap_warnings(counter.levels, THINGS[stack_axis], stack_axis)
+    gaps = gaps_in(counter.levels)
+    warnings = tuple(gap_warning(gap, THINGS[stack_axis], stack_axis) for gap in gaps)
     return Grid(
         ordered,
         stack_axis,
         (len(paths),),
         varying=places,
-        warnings=(*_other_axis(counter, stack_axis), *gaps),
-        meant=counter.axis,
+        warnings=(*_other_axis(counter, stack_axis), *warnings),
+        gaps=gaps,
+        axis_in_names=counter.axis,
     )
 
 
@@ -172,14 +178,18 @@ def _dated(paths: Sequence[Path], seconds: Sequence[int], stack_axis: str) -> Gr
     steps = [seconds[b] - seconds[a] for a, b in pairwise(order)]
     usual = min(steps)
     long = [i for i, step in enumerate(steps) if step >= UNEVEN * usual]
-    warnings = [
+    gaps = tuple(
         "the dates in the names of the files are not equally spaced: "
         f"{ordered[i].name} is followed by {ordered[i + 1].name} after {steps[i]} s, others after "
-        f"{usual} s. A constant step along {stack_axis}, and what is computed between them, are "
-        "wrong there."
+        f"{usual} s"
         for i in long[:1]
-    ]
-    return Grid(ordered, stack_axis, (len(paths),), warnings=tuple(warnings))
+    )
+    warnings = tuple(
+        f"{gap}. A constant step along {stack_axis}, and what is computed between them, are wrong "
+        "there."
+        for gap in gaps
+    )
+    return Grid(ordered, stack_axis, (len(paths),), warnings=warnings, gaps=gaps)
 
 
 def with_stars(name: str, places: Sequence[int]) -> str:
@@ -306,18 +316,15 @@ def _over_axes(
         raise FileError(_incomplete(paths, ordered, shape))
     order = sorted(range(len(paths)), key=lambda i: places[i])
     channels = next((c for c in ordered if c.axis == "C"), None)
+    gaps = [(gap, c) for c in ordered if c.axis != "C" for gap in gaps_in(c.levels)]
     return Grid(
         tuple(paths[i] for i in order),
         "".join(counter.axis for counter in ordered),
         shape,
         tuple(f"{channels.label}{shown(n)}" for n in channels.levels) if channels else (),
         varying,
-        tuple(
-            text
-            for c in ordered
-            if c.axis != "C"
-            for text in gap_warnings(c.levels, THINGS[c.axis], c.axis)
-        ),
+        tuple(gap_warning(gap, THINGS[c.axis], c.axis) for gap, c in gaps),
+        tuple(gap for gap, _ in gaps),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["UNEVEN", "gap_warnings", "shown"]
+__all__ = ["UNEVEN", "gap_warning", "gaps_in", "shown"]
 
 UNEVEN: Final = 1.5
 """Ratio of two differences between successive numbers above which one of them is a gap."""
@@ -17,17 +17,18 @@ UNEVEN: Final = 1.5
 _MOST_NAMED: Final = 8
 
 
-def gap_warnings(levels: Sequence[float], what: str, axis: str) -> tuple[str, ...]:
-    """Return a warning about numbers that are missing between others; empty if none are.
+def gaps_in(levels: Sequence[float]) -> tuple[str, ...]:
+    """Return which numbers are missing between others, in one sentence; empty if none are.
 
     Parameters
     ----------
     levels
         The numbers in ascending order, each once.
-    what
-        What they count, such as `time points`.
-    axis
-        Its axis.
+
+    Returns
+    -------
+    tuple of str
+        At most one sentence, without a capital letter and a full stop.
     """
     if len(levels) < 2:
         return ()
@@ -40,10 +41,26 @@ def gap_warnings(levels: Sequence[float], what: str, axis: str) -> tuple[str, ..
     missing = f" ({_missing(levels, gaps, usual)})" if regular else ""
     before, after = shown(levels[gaps[0]]), shown(levels[gaps[0] + 1])
     return (
-        f"numbers are missing in the names of the files{missing}: {before} is followed by {after}. "
-        f"The {what} are therefore not equally spaced; a constant step along {axis}, and what is "
-        "computed between them, are wrong there. Add the missing files, or use the files on one "
-        "side of the gap.",
+        f"numbers are missing in the names of the files{missing}: {before} is followed by {after}",
+    )
+
+
+def gap_warning(gap: str, what: str, axis: str) -> str:
+    """Return a warning about a gap, with what it means for the image.
+
+    Parameters
+    ----------
+    gap
+        The gap, as `gaps_in` says it.
+    what
+        What the numbers count, such as `time points`.
+    axis
+        Its axis.
+    """
+    return (
+        f"{gap}. The {what} are therefore not equally spaced; a constant step along {axis}, and "
+        "what is computed between them, are wrong there. Add the missing files, or use the files "
+        "on one side of the gap."
     )
 
 

@@ -29,6 +29,7 @@ from napari_cellinr.macro.batch.items import (
 from napari_cellinr.macro.batch.marks import is_current, stamp_of
 from napari_cellinr.macro.batch.targets import targets_of
 from napari_cellinr.macro.batch.worker_process import WorkerProcess
+from napari_cellinr.macro.paths import with_local_paths
 from napari_cellinr.macro.plan import saved_files
 from napari_cellinr.runs.scale.executors import open_workers
 
@@ -106,6 +107,7 @@ def iter_batch(
         If the folder has a `summary.csv` that was not written by a batch, or cannot be written;
         or if two steps of the macro save the same file.
     """
+    macro = with_local_paths(macro)
     if not inputs or not macro.repeatable or workers < 1:
         raise ConfigError(
             f"{len(inputs)} files, {len(macro.repeatable)} steps and {workers} workers were given; "

@@ -10,6 +10,7 @@ from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import action_of
 from napari_cellinr.macro.naming import file_name, is_fit, name_before, without_number
+from napari_cellinr.macro.paths import with_local_paths
 from napari_cellinr.macro.plan import (
     Rules,
     input_at,
@@ -87,6 +88,7 @@ def iter_replay(
         If a file is missing, a step fails, or a file must not be written. Files whose names the
         macro says are checked before the first step.
     """
+    macro = with_local_paths(macro)
     if not macro.repeatable:
         raise ConfigError(
             "the macro has no steps that can be repeated; give one with calls such as "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.actions import ACTIONS
+from napari_cellinr.macro.paths import HINT, check_typed, with_local_paths
 from napari_cellinr.macro.scripts.bindings import continued, with_results
 from napari_cellinr.macro.steps import Macro, Step
 
@@ -40,11 +41,14 @@ def load_macro(path: str | PathLike[str]) -> Macro:
     except OSError as error:
         raise FileError(f"{place} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # of UTF-16, too, which may start without a mark
         raise FileError(
-            f"{place} is not a text file; give a macro (.py) or a recipe (.json)."
-        ) from None
+            f"{place} is not a text file in UTF-8; give a macro (.py) or a recipe (.json). A text "
+            "in another encoding, such as the UTF-16 of PowerShell, must be saved as UTF-8."
+        )
     if place.suffix.lower() == ".json":
-        return Macro(tuple(with_results(Macro.from_json(text).steps)))
+        return Macro(tuple(with_results(with_local_paths(Macro.from_json(text)).steps)))
     return parse_script(text, str(place))
 
 
@@ -69,7 +73,7 @@ def parse_script(text: str, name: str = "macro") -> Macro:
     try:
         tree = ast.parse(dedent(text))
     except SyntaxError as error:
-        hint = " Write \\\\ or / instead of \\ in paths." if "unicodeescape" in error.msg else ""
+        hint = f" {HINT}" if "unicodeescape" in error.msg else ""
         raise FileError(f"{name}, line {error.lineno}, is not Python: {error.msg}.{hint}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise FileError(f"{name} is not Python: {error or 'it is nested too deeply'}.") from None
@@ -77,7 +81,7 @@ def parse_script(text: str, name: str = "macro") -> Macro:
     for node in tree.body:
         if not _is_preamble(node) and (step := _step(node, name, steps)) is not None:
             steps.append(step)
-    return Macro(tuple(with_results(steps)))
+    return Macro(tuple(with_results(with_local_paths(Macro(tuple(steps))).steps)))
 
 
 def _is_preamble(node: ast.stmt) -> bool:
@@ -148,7 +152,7 @@ def _parsed(
     action = actions[method]
     found = action.parse(method, positional, keywords)
     beginning: Any = found.beginning
-    return Step(
+    step = Step(
         action.name,
         found.sources,
         found.arguments,
@@ -156,6 +160,8 @@ def _parsed(
         seed=found.seed,
         beginning=beginning,
     )
+    check_typed(step)
+    return step
 
 
 def _continuation(positional: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:

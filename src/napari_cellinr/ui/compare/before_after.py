@@ -168,10 +168,10 @@ class BeforeAfter(QObject):
 
     def _end(self) -> None:
         view, self._view, self._ids, self.mode = self._view, None, None, ""
-        self.caption = ""
+        caption, self.caption = self.caption, ""
         if view is not None:
             view.end()
-            self._requests.controller.said.emit("info", "")  # the caption is outdated
+            self._requests.controller.outdated.emit(caption)
 
     def _on_swipe_key(self, viewer: Any) -> None:
         self.toggle("swipe")

@@ -73,6 +73,7 @@ class BatchDock(TabbedDock):
         self.rows_changed.connect(self.show_rows)
         self.told.connect(self._show_workers)
         self.controller.said.connect(self._say)
+        self.controller.outdated.connect(self.status.remove)
         self.controller.state_changed.connect(self.refresh)
         self.dispatcher.recorded.connect(self.refresh)
         self.recipe_edit.textChanged.connect(self.refresh)

@@ -71,6 +71,7 @@ class CompareDock(TabbedDock):
         self._lay_out()
         self.dispatcher.controller.layers_changed.connect(self.refresh)
         self.dispatcher.controller.said.connect(self._say)
+        self.dispatcher.controller.outdated.connect(self.status.remove)
         self.dispatcher.controller.finished.connect(self._choose)
         self.viewer.dims.events.point.connect(self._on_moved)
         self.viewer.events.theme.connect(self._on_theme)

@@ -144,7 +144,7 @@ class LiveLayer:
         self._added = added
         self._layer_id: Hashable | None = None
         self._limits: tuple[float, float] | None = None
-        self._held: tuple[float, float] | None = None
+        self._shown_range: tuple[float, float] | None = None
         self._buffer: NDArray[np.float32] | None = None
         self._arrows = LiveArrows(viewer, given, f"{result_name('motion', name)} (running)")
 
@@ -263,9 +263,9 @@ class LiveLayer:
         limits = visible_contrast_of(preview)
         if limits is None:
             return
-        held = None if self._held is None else _common(self._held, limits)
-        if held is None or held < (limits[1] - limits[0]) / 2:
-            self._held = limits
+        kept = None if self._shown_range is None else _overlap(self._shown_range, limits)
+        if kept is None or kept < (limits[1] - limits[0]) / 2:
+            self._shown_range = limits
             self._set_contrast(layer, limits)
 
     def _set_contrast(self, layer: ImageLayer, limits: tuple[float, float]) -> None:
@@ -320,7 +320,7 @@ class LiveLayer:
         )
 
 
-def _common(one: tuple[float, float], other: tuple[float, float]) -> float:
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return how long the common part of two ranges is; negative if there is none."""
     return min(one[1], other[1]) - max(one[0], other[0])
 

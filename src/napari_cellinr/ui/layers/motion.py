@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.macro.motion import reference_of
-from napari_cellinr.motion import ARROWS, is_timed, known, seconds, tracks, visible_arrows
+from napari_cellinr.motion import ARROWS, is_timed, known, times_of, tracks, visible_arrows
 from napari_cellinr.ui.layers.contrast import contrast_of
 from napari_cellinr.ui.layers.spec import Shown
 
@@ -90,7 +90,7 @@ def track_layer(
     found = tracks(motion, seeds, error)
     rows = found.as_rows()
     look: dict[str, Any] = {"tail_width": 3, "tail_length": 30, "colormap": "turbo"}
-    times = np.array(seconds(motion), float)
+    times = np.array(times_of(motion), float)
     look["features"] = {
         f"speed ({_speed_unit(motion)})": found.of_rows(found.speed(motion)),
         f"time ({'s' if is_timed(motion) else 'frames'})": times[rows[:, 1].astype(int)],

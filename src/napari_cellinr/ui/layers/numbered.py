@@ -16,7 +16,7 @@ from napari_cellinr.ui.widgets.labels import sentence
 from napari_cellinr.ui.widgets.prompt import can_ask, parent_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_cellinr.io.series.counters import Grid
@@ -89,8 +89,10 @@ def ask(paths: Sequence[Path]) -> tuple[str, bool]:
     box.setWindowTitle("Numbered files")
     box.setTextFormat(Qt.TextFormat.PlainText)  # names are not HTML
     box.setText(f"What are these {len(paths)} files?\n{paths[0].name} … {paths[-1].name}")
-    offered = _offered(paths)
-    box.setInformativeText(_gaps(paths))
+    grids, reason = _grids(paths)
+    offered = _offered(len(paths), grids)
+    gaps = next(iter(grids.values())).gaps if grids else ()
+    box.setInformativeText(" ".join(sentence(f"{gap}.") for gap in gaps) if grids else reason)
     kept = QCheckBox(f"Remember for the folder “{paths[0].absolute().parent.name}”")
     kept.setToolTip("Until napari is closed. For all folders: Preferences, CellINR restoration.")
     box.setCheckBox(kept)
@@ -109,44 +111,43 @@ def ask(paths: Sequence[Path]) -> tuple[str, bool]:
     return answer, is_kept
 
 
-def _offered(paths: Sequence[Path]) -> dict[str, str]:
+def _grids(paths: Sequence[Path]) -> tuple[dict[str, Grid], str]:
+    """Return how files are stacked by each answer with which they can be opened.
+
+    Returns
+    -------
+    grids : dict
+        The files along the axis, by answer.
+    reason : str
+        Why they cannot be stacked at all; empty if they can.
+    """
+    grids, reasons = {}, []
+    for answer, axis in _ANSWERS.items():
+        try:
+            if axis:
+                grids[answer] = grid_of(in_order(paths), axis)
+        except FileError as error:
+            reasons.append(sentence(str(error)))
+    return grids, "" if grids else reasons[0]
+
+
+def _offered(n_files: int, grids: Mapping[str, Grid]) -> dict[str, str]:
     """Return what files would become, in numbers, by answer; what their names mean is first.
 
     Names that count several things, such as `t1_z2`, fill all of their axes with either answer.
     """
-    grids = {answer: _grid(paths, axis) for answer, axis in _ANSWERS.items() if axis}
-    if any(grids.values()):  # otherwise opening them says what is wrong
-        grids = {answer: grid for answer, grid in grids.items() if grid is not None}
-    found = {answer: _becomes(len(paths), grid, answer) for answer, grid in grids.items()}
+    found = {answer: _becomes(grid) for answer, grid in grids.items()}
     if found.get("time") == found.get("z"):
-        del found["z"]
-    if any(grid is not None and grid.meant == "Z" for grid in grids.values()):
+        found.pop("z", None)
+    if any(grid.axis_in_names == "Z" for grid in grids.values()):
         found = dict(reversed(found.items()))
-    return {**found, "separate": f"{len(paths)} separate images"}
+    return {**found, "separate": f"{n_files} separate images"}
 
 
-def _becomes(n_files: int, grid: Grid | None, answer: str) -> str:
+def _becomes(grid: Grid) -> str:
     """Return what files become in numbers, such as `4 time points × 3 z planes`."""
-    if grid is None or len(grid.axes) == 1:
-        return f"{n_files} {THINGS[_ANSWERS[answer]]}"
     sizes = zip(grid.shape, grid.axes, strict=True)
     return " × ".join(f"{size} {THINGS[axis]}" for size, axis in sizes)
-
-
-def _gaps(paths: Sequence[Path]) -> str:
-    """Return the first sentence of each warning about numbers and dates that are not even."""
-    grid = _grid(paths, "T")
-    texts = () if grid is None else grid.warnings
-    uneven = [text for text in texts if "usually means" not in text]
-    return " ".join(sentence(f"{text.partition('. ')[0]}.") for text in uneven)
-
-
-def _grid(paths: Sequence[Path], axis: str) -> Grid | None:
-    """Return how files are stacked; None if their names cannot be understood."""
-    try:
-        return grid_of(in_order(paths), axis)
-    except FileError:  # said when they are opened
-        return None
 
 
 def _preference() -> str:

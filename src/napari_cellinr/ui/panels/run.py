@@ -73,11 +73,12 @@ class RunPanel(QWidget):
         self.status = wrapping_label()
         self._lay_out()
         self._about: Hashable | None = None
-        self._layers_then: set[Hashable] | None = None
+        self._layers_when_said: set[Hashable] | None = None
         controller.layers_changed.connect(self._on_layers)
         controller.state_changed.connect(self.show_state)
         controller.progressed.connect(self.show_progress)
         controller.said.connect(self.say)
+        controller.outdated.connect(self.status.remove)
         dispatcher.queue.changed.connect(self.show_queue)
         self.show_state()
         self.show_queue()
@@ -143,8 +144,8 @@ class RunPanel(QWidget):
             return
         if self._about is not None and find(self._controller.viewer, self._about) is None:
             self.forget()
-        if self._layers_then is not None and self._layers() - self._layers_then:
-            self._layers_then = None
+        if self._layers_when_said is not None and self._layers() - self._layers_when_said:
+            self._layers_when_said = None
             self.status.setText("")
 
     def _layers(self) -> set[Hashable]:
@@ -195,7 +196,7 @@ class RunPanel(QWidget):
         self.status.setText(text)
         # Between jobs it is about an action, such as a file that could not be opened: it is
         # outdated once the next one has added a layer.
-        self._layers_then = self._layers() if self._controller.state == "idle" else None
+        self._layers_when_said = self._layers() if self._controller.state == "idle" else None
 
     def advise(self, text: str) -> None:
         """Show advice on the settings above the buttons; an empty text hides it."""

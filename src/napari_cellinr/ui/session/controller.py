@@ -127,6 +127,8 @@ class Controller(QObject):
         `Progress` of the running job.
     said
         A message for the user: kind (`info`, `warning`, `error`) and text.
+    outdated
+        The text of a message that no longer holds, and is removed where it is still shown.
     layers_changed
         A layer was added, removed, moved or renamed.
     finished
@@ -138,6 +140,7 @@ class Controller(QObject):
     state_changed = Signal(str)
     progressed = Signal(object)
     said = Signal(str, str)
+    outdated = Signal(str)
     layers_changed = Signal()
     finished = Signal(object)
     failed = Signal(str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ class WrappingLabel(QLabel):
         """Show a text."""
         super().setText(sentence(text) if self._of_errors else text)
         self._fit()
+
+    @Slot(str)
+    def remove(self, text: str) -> None:
+        """Remove a text if the label still shows it."""
+        if self.text() == text:
+            self.setText("")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Adapt the height to the new width."""
