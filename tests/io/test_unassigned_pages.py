@@ -187,3 +187,28 @@ def test_a_description_in_a_file_that_is_not_read(tmp_path, stated, said):
     with pytest.warns(FileWarning, match=said) as told:
         read(path)
     assert "open that file" not in str(told[0].message)
+
+
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_one_page_is_not_several_frames_of_one_of_two_images(tmp_path):
+    def image(page):
+        parts = "".join(f'<TiffData FirstT="{t}" IFD="{page}" PlaneCount="1"/>' for t in range(3))
+        return (
+            f'<Image ID="Image:{page}"><Pixels ID="Pixels:{page}" DimensionOrder="XYZCT" '
+            f'Type="uint16" PhysicalSizeX="0.{page + 1}" PhysicalSizeY="0.{page + 1}" SizeX="5" '
+            f'SizeY="4" SizeC="1" SizeZ="1" SizeT="3">{parts}</Pixels></Image>'
+        )
+
+    path = described(tmp_path / "a.ome.tif", 2, (1, 1, 3), inner=image(0) + image(1))
+    found = [(one.axes, values(one), one.scale) for one in read_all(path)]
+    assert found == [("YX", [0], (0.1, 0.1)), ("YX", [1], (0.2, 0.2))]
+
+
+@pytest.mark.filterwarnings("ignore:.*does not mention")
+def test_one_page_is_not_several_frames_beside_a_page_of_another_size(tmp_path):
+    parts = "".join(f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1"/>' for t in range(3))
+    path = described(tmp_path / "a.ome.tif", 1, (1, 1, 3), parts)
+    tifffile.imwrite(path, np.ones((2, 3), np.uint16), append="force", metadata=None)
+    with pytest.warns(FileWarning, match="one page to several planes"):
+        image = read(path)
+    assert (image.axes, values(image), image.scale) == ("YX", [0], (0.1, 0.1))
