@@ -357,15 +357,15 @@ def test_lost_brightness_is_found_and_noise_is_not_taken_for_it(lost, least, mos
     assert least <= found[-1] <= most
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_where_nothing_is_lost_chance_adds_hardly_anything(scale):
-    """Also if synthetic images have few voxels that are as bright."""
+@pytest.mark.parametrize(("scale", "side"), [(1.0, 256), (0.7, 256), (0.7, 64)])
+def test_where_nothing_is_lost_chance_adds_hardly_anything(scale, side):
+    """Also if synthetic images have few voxels that are as bright: the last once gained 0.19."""
     most = []
     for seed in range(30):
         generator = np.random.default_rng(seed)
         images = []
-        for factor in (1.0, scale, scale):
-            results = (factor * generator.gamma(0.5, 1, (1, 256, 256))).astype(np.float32)
+        for factor, size in ((1.0, 256), (scale, side), (scale, side)):
+            results = (factor * generator.gamma(0.5, 1, (1, size, size))).astype(np.float32)
             errors = generator.normal(0, 0.2, results.shape).astype(np.float32)
             noise = generator.standard_normal(results.shape).astype(np.float32)
             images.append(Residual(results, noise + errors, errors))
