@@ -65,8 +65,8 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
 
     Such a part has the lowest value of the frame, or 0, fills squares of 3 × 3 voxels, and ends at
     once: next to it hardly any voxel has that value. Dark parts of a recording end gradually.
-    If 0 is not the lowest value, the part reaches an edge of the frame, too, and most voxels next
-    to it are not on the next levels, as they are where a smooth signed image crosses 0.
+    If 0 is not the lowest value, the part also reaches an edge and is at most half of the frame,
+    and most voxels next to it are not on the next levels, as where a smooth signed image crosses 0.
     Whole planes of a volume count if the planes next to them have hardly any such voxel. So do
     planes, and three or more rows or columns side by side, of any other value, such as that of
     saturation, or at an edge of the frame; others are found by `lost_lines`.
