@@ -175,3 +175,40 @@ def test_a_dead_row_beside_a_saturated_one(values):
     for found in (lost_lines(frame), lost_lines(frame.T).T):
         assert np.flatnonzero(found.all(axis=1)).tolist() == [30, 31]
         assert found.sum() == 2 * 80
+
+
+@pytest.mark.parametrize("shape", [(1, 512), (2, 512), (8, 64), (64, 64)])
+@pytest.mark.parametrize("photons", [0.1, 0.3, 0.5, 1.0, 2.0, 5.0])
+def test_a_random_image_has_data_everywhere(photons, shape):
+    """Three dark voxels in a row at an edge are no empty square."""
+    for seed in range(20):
+        frame = np.random.default_rng(seed).poisson(photons, shape)
+        assert empty_part(frame) is None
+        assert empty_part(frame.T) is None
+
+
+@pytest.mark.parametrize("sd", [0.7, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_a_smooth_signed_image_of_a_few_grey_levels_has_data_where_it_is_0(sd, noise):
+    generator = np.random.default_rng(0)
+    smooth = gaussian_filter(generator.normal(size=(128, 128)), 4)
+    grey = np.round(sd * smooth / smooth.std() + generator.normal(0, noise + 1e-9, smooth.shape))
+    assert empty_part(grey.astype(np.int16)) is None
+
+
+def test_a_signed_image_on_a_background_of_0_has_data_everywhere():
+    frame = np.zeros((128, 128), np.float32)
+    frame[30:60, 30:60] = gaussian_filter(np.random.default_rng(0).normal(size=(30, 30)), 1)
+    assert empty_part(frame) is None
+
+
+@pytest.mark.parametrize("noise", [2, 20])
+def test_a_border_of_zeros_beside_whole_signed_grey_levels_has_no_data(noise):
+    generator = np.random.default_rng(0)
+    frame = np.round(generator.normal(3 * noise, noise, (64, 64))).astype(np.int16)
+    frame[40:, 40:] -= 3 * noise
+    frame[:8], frame[:, :5] = 0, 0
+    assert (frame < 0).any()
+    empty = np.zeros(frame.shape, bool)
+    empty[:8], empty[:, :5] = True, True
+    assert np.array_equal(empty_part(frame), empty)

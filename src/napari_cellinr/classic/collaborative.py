@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["estimate_seconds", "iter_collaborative", "iter_estimate"]
+__all__ = ["collaborative_seconds", "estimate_seconds", "iter_collaborative", "iter_estimate"]
 
 _SIDE, _REACH, _SPACING = 8, 12, 3  # patch width, search distance, patch spacing, in pixels
 _MEMBERS = 16  # patches in a group
@@ -151,8 +151,24 @@ def estimate_seconds(shape: tuple[int, ...], n_workers: int = 1) -> float:
     """
     seconds = groups_seconds(shape, n_workers)
     if _is_plane(shape):
-        seconds += _SECONDS * math.prod(math.ceil(size / _SPACING) for size in shape[-2:])
+        seconds += collaborative_seconds(shape)
     return seconds
+
+
+def collaborative_seconds(shape: tuple[int, ...]) -> float:
+    """Return the estimated duration of `iter_collaborative` in seconds, on a core of 2023.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along each axis, those of the plane last.
+
+    Returns
+    -------
+    float
+        It does not depend on the number of threads.
+    """
+    return _SECONDS * math.prod(math.ceil(size / _SPACING) for size in shape[-2:])
 
 
 def _is_plane(shape: tuple[int, ...]) -> bool:

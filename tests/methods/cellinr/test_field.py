@@ -8,12 +8,12 @@ from scipy.ndimage import gaussian_filter
 from napari_cellinr import CellINRConfig, Image, denoise, load_fit, render
 from napari_cellinr.api import iter_denoise
 from napari_cellinr.fitting.problem import PreviewRequest
+from napari_cellinr.methods.cellinr import costs
 from napari_cellinr.methods.cellinr.field import mixed, rounds
 from napari_cellinr.methods.cellinr.field import problem as field_problem
 from napari_cellinr.methods.cellinr.field.brightest import lost_brightness
 from napari_cellinr.methods.cellinr.field.calibrate import by_frequency
 from napari_cellinr.methods.cellinr.field.gate import blend
-from napari_cellinr.methods.cellinr.field.left import Left, relative_error
 from napari_cellinr.methods.cellinr.field.mixed import (
     WIDTHS,
     filtered_part,
@@ -22,6 +22,7 @@ from napari_cellinr.methods.cellinr.field.mixed import (
     sparse_part,
 )
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
+from napari_cellinr.methods.cellinr.field.residuals import Residual, relative_error
 from napari_cellinr.methods.cellinr.model import ResidualField
 
 TOY = {"preset": "best", "steps": 8, "rounds": 2, "repeats": 1, "background": "keep"}
@@ -310,32 +311,32 @@ def test_brightness_that_varies_far_more_than_results_err_says_nothing():
     assert (by_frequency(results, np.ones_like(results))[1] == 1).all()
 
 
-def left(noise=1.0, lost=0.0, seed=0):
-    """Return what a result leaves that is too dark at its brightest third by a smooth pattern."""
+def residual(noise=1.0, lost=0.0, seed=0):
+    """Return the residual of a result that a pattern makes too dark at its brightest third."""
     generator = np.random.default_rng(seed)
     results = np.broadcast_to(np.linspace(0, 10, 96, dtype=np.float32), (1, 96, 96))
     pattern = gaussian_filter(generator.standard_normal(results.shape), (0, 2, 2))
     error = np.where(results > 20 / 3, (0.3 + lost) / pattern.std(), 0.3 / pattern.std()) * pattern
     drawn = noise * generator.standard_normal(results.shape)
-    return Left(results, (drawn + error).astype(np.float32), error.astype(np.float32))
+    return Residual(results, (drawn + error).astype(np.float32), error.astype(np.float32))
 
 
-def test_errors_are_those_of_synthetic_images_where_what_is_left_is_alike():
-    _, found = relative_error([left(seed=1)], [left(), left(seed=2)], correlated=False)
+def test_errors_are_those_of_synthetic_images_where_residuals_are_alike():
+    _, found = relative_error([residual(seed=1)], [residual(), residual(seed=2)], correlated=False)
     np.testing.assert_allclose(found, 1, atol=0.15)
 
 
 def test_errors_grow_with_the_noise_and_where_structure_is_lost():
-    _, louder = relative_error([left(noise=1.7, seed=1)], [left()], correlated=False)
-    _, lost = relative_error([left(lost=0.6, seed=1)], [left()], correlated=False)
+    _, louder = relative_error([residual(noise=1.7, seed=1)], [residual()], correlated=False)
+    _, lost = relative_error([residual(lost=0.6, seed=1)], [residual()], correlated=False)
     assert (louder > 1.3).all()
     assert lost[0] == pytest.approx(1, abs=0.15)
     assert lost[1] < 1.3  # next to what is lost
     assert lost[2] > 2
 
 
-def test_what_noise_with_a_grain_leaves_says_nothing():
-    _, found = relative_error([left(noise=3.0, seed=1)], [left()], correlated=True)
+def test_the_residual_of_noise_with_a_grain_says_nothing():
+    _, found = relative_error([residual(noise=3.0, seed=1)], [residual()], correlated=True)
     assert len(set(found)) == 1
 
 
@@ -349,11 +350,40 @@ def test_lost_brightness_is_found_and_noise_is_not_taken_for_it(lost, least, mos
         noise = generator.standard_normal(truth.shape)
         results = (truth + 0.2 * noise - (1 - seed) * lost * (truth > 4)).astype(np.float32)
         errors = (truth - results).astype(np.float32)
-        images.append(Left(results, (truth + noise - results).astype(np.float32), errors))
+        images.append(Residual(results, (truth + noise - results).astype(np.float32), errors))
     levels, found = lost_brightness(images[0], images[1:])
     assert (np.diff(levels) > 0).all()
     assert found[0] == 0
     assert least <= found[-1] <= most
+
+
+@pytest.mark.parametrize(("scale", "side"), [(1.0, 256), (0.7, 256), (0.7, 64)])
+def test_where_nothing_is_lost_chance_adds_hardly_anything(scale, side):
+    """Also if synthetic images have few voxels that are as bright: the last once gained 0.19."""
+    most = []
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        images = []
+        for factor, size in ((1.0, 256), (scale, side), (scale, side)):
+            results = (factor * generator.gamma(0.5, 1, (1, size, size))).astype(np.float32)
+            errors = generator.normal(0, 0.2, results.shape).astype(np.float32)
+            noise = generator.standard_normal(results.shape).astype(np.float32)
+            images.append(Residual(results, noise + errors, errors))
+        most.append(lost_brightness(images[0], images[1:])[1].max())
+    assert np.mean(most) < 0.1
+
+
+@pytest.mark.filterwarnings("error")
+def test_classes_of_few_voxels_lose_no_brightness():
+    generator = np.random.default_rng(0)
+    results = generator.gamma(0.5, 1, (1, 100, 300)).astype(np.float32)
+    drawn = np.minimum(generator.gamma(0.5, 1, (1, 64, 64)), 0.5).astype(np.float32)
+    real = Residual(results, np.ones_like(results))
+    synthetic = Residual(drawn, np.zeros_like(drawn), np.zeros_like(drawn))
+    levels, found = lost_brightness(real, [synthetic])
+    assert len(levels) == len(found)
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
 
 
 def test_with_little_light_bright_structures_keep_more_of_their_brightness(monkeypatch):
@@ -378,9 +408,31 @@ def test_the_second_filter_is_mixed_into_planes_in_that_part(monkeypatch):
     for part in (0.0, 0.35, 0.7):
         monkeypatch.setattr(mixed, "filtered_part", lambda gain, part=part: part)
         fit = denoise(raw, background="keep", steps=8)
+        assert fit.report["field"]["filtered"] == pytest.approx(part)
         images.append(fit.state["correction"].numpy())
     np.testing.assert_allclose(images[1], (images[0] + images[2]) / 2, atol=1e-5)
     assert np.abs(images[2] - images[0]).max() > 0.01
+
+
+def test_a_second_filter_for_which_there_is_no_time_is_left_out_and_warned_of(monkeypatch):
+    raw = recording((48, 48), seed=1)[0]
+    monkeypatch.setattr(mixed, "filtered_part", lambda gain: 0.7)
+    monkeypatch.setattr(mixed, "collaborative_seconds", lambda shape: 1e6)
+    fit = denoise(raw, background="keep", steps=8, max_seconds=1000)
+    assert fit.report["field"]["filtered"] == 0
+    assert any("second filter" in text for text in fit.report["warnings"])
+    monkeypatch.setattr(mixed, "filtered_part", lambda gain: 0.0)
+    fit = denoise(raw, background="keep", steps=8, max_seconds=1000)
+    assert not any("second filter" in text for text in fit.report["warnings"])
+
+
+def test_the_estimated_time_of_a_plane_includes_the_second_filter():
+    config = CellINRConfig.model_validate(TOY)
+    plane = Image(np.zeros((256, 256), np.float32), "YX")
+    with_it = costs.cost(plane, config).seconds
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(costs, "SECOND_FILTER_SECONDS", 0.0)
+        assert with_it - costs.cost(plane, config).seconds == pytest.approx(0.39, abs=0.05)
 
 
 def test_volumes_are_not_filtered_again(monkeypatch):

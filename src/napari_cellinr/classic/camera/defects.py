@@ -10,6 +10,7 @@ from scipy.ndimage import (
     binary_opening,
     distance_transform_edt,
     gaussian_filter,
+    label,
     maximum_filter,
 )
 
@@ -33,7 +34,10 @@ __all__ = [
 
 _FEWEST = 1e-3  # smallest fraction of a frame without data
 _AS_DARK = 0.05  # largest fraction of the voxels beside it that may have its value
-_SOLID = 0.5  # smallest part of what is beside it in squares of 3 x 3 voxels
+_SOLID = 0.5  # smallest part of what is beside it in squares of 3 x 3 voxels: dots have hardly any
+_SIDE = 3  # voxels of a square: chance makes hardly any of one value where few voxels have it
+_NEXT = 0.5  # largest fraction of the voxels beside 0 on the next levels; noise of a level has less
+_MOST = 0.5  # largest fraction of a frame that is 0 beside an image, not the background of one
 _SHORTEST = 16  # voxels of a row, column or plane of one value that cannot be chance
 _SAME = 0.1  # largest fraction of the voxels beside it that may have its value
 _FLANK = 0.25  # height of the lines beside a saturated object, in its own, above the median
@@ -61,6 +65,8 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
 
     Such a part has the lowest value of the frame, or 0, fills squares of 3 × 3 voxels, and ends at
     once: next to it hardly any voxel has that value. Dark parts of a recording end gradually.
+    If 0 is not the lowest value, the part also reaches an edge and is at most half of the frame,
+    and most voxels next to it are not on the next levels, as where a smooth signed image crosses 0.
     Whole planes of a volume count if the planes next to them have hardly any such voxel. So do
     planes, and three or more rows or columns side by side, of any other value, such as that of
     saturation, or at an edge of the frame; others are found by `lost_lines`.
@@ -69,6 +75,11 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     ----------
     frame
         Grey levels, axes ZYX or YX, real.
+
+    Returns
+    -------
+    NDArray or None
+        Of the shape of the frame.
     """
     if frame.min() == frame.max():
         return None
@@ -78,6 +89,8 @@ def empty_part(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
         same = frame == value
         if same.mean() >= _FEWEST:
             part = _empty_inside(same)
+            if value > lowest:
+                part = _beside_signed(frame, part)
             empty |= part | _empty_planes(same, part)
     return np.asarray(empty) if empty.any() and not empty.all() else None
 
@@ -188,20 +201,75 @@ def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return solid if _squares(beside).mean() > _SOLID * beside.mean() else none
 
 
+def _beside_signed(frame: NDArray[Any], part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the part of value 0 that is beside an image with negative values.
+
+    Parameters
+    ----------
+    frame
+        Grey levels, axes ZYX or YX, some of them negative.
+    part
+        Where 0 fills squares, of the same shape.
+
+    Returns
+    -------
+    NDArray
+        Of the same shape: what of the part reaches an edge; nothing where the image ends gradually.
+    """
+    none, inside = np.zeros_like(part), np.zeros_like(part)
+    inside[..., 1:-1, 1:-1] = True
+    numbers, _ = label(part, _in_planes(part.ndim))
+    found = np.isin(numbers, np.unique(numbers[part & ~inside])) & part
+    beside = frame[binary_dilation(found, _flat(part.ndim)) & ~found]
+    if not beside.size or found.mean() > _MOST:
+        return none
+    above, below = frame[frame > 0], frame[frame < 0]
+    next_levels = [below.max(), *([above.min()] if above.size else [])]
+    return none if np.isin(beside, next_levels).mean() > _NEXT else found
+
+
+def _in_planes(n_axes: int) -> NDArray[np.bool_]:
+    """Return which of 3 × 3 × 3 voxels, or of 3 × 3, hang together with the middle one."""
+    near = np.zeros((3,) * n_axes, bool)
+    near[(1,) * (n_axes - 2)] = True
+    return near
+
+
+def _flat(n_axes: int) -> NDArray[np.bool_]:
+    """Return a square of 3 × 3 voxels in one plane, of so many axes."""
+    return np.ones((*[1] * (n_axes - 2), _SIDE, _SIDE), bool)
+
+
 def _squares(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the marked voxels in squares of 3 × 3 of them, as if they went on beyond the edges.
 
-    A slanted border ends at an edge in a tip that is not three voxels wide.
+    A slanted border ends at an edge in a tip that is not three voxels wide. A few voxels along an
+    edge are chance, though: what hangs together must have a whole square, or be long.
 
     Parameters
     ----------
     marked
         Axes ZYX or YX.
+
+    Returns
+    -------
+    NDArray
+        Of the same shape; all False if the planes are not three voxels high and wide.
     """
-    flat = marked.ndim - 2
-    beyond = np.pad(marked, (*[(0, 0)] * flat, (2, 2), (2, 2)), mode="edge")
-    opened = binary_opening(beyond, np.ones((*[1] * flat, 3, 3)))
-    return np.asarray(opened[..., 2:-2, 2:-2] & marked)
+    square = _flat(marked.ndim)
+    whole = np.asarray(binary_opening(marked, square), bool)
+    if min(marked.shape[-2:]) < _SIDE:
+        return whole
+    beyond = np.pad(marked, (*[(0, 0)] * (marked.ndim - 2), (2, 2), (2, 2)), mode="edge")
+    opened = binary_opening(beyond, square)[..., 2:-2, 2:-2] & marked
+    if np.array_equal(opened, whole):
+        return whole
+    numbers, _ = label(opened, _in_planes(marked.ndim))
+    sizes = np.bincount(numbers.ravel())
+    sure = sizes >= _SHORTEST
+    sure[np.unique(numbers[whole])] = True
+    sure[0] = False
+    return np.asarray(sure[numbers])
 
 
 def _empty_planes(same: NDArray[np.bool_], part: NDArray[np.bool_]) -> NDArray[np.bool_]:

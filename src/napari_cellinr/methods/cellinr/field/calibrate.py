@@ -25,13 +25,15 @@ CELLS = 8
 """Cells of a histogram of brightness per standard error."""
 
 SMOOTHNESS = 0.5
-"""Width of the Gaussian by which a histogram of brightness is smoothed, in standard errors."""
+"""Width of the Gaussian by which a histogram of brightness is smoothed, in standard errors:
+narrower, its curvature is chance; wider, the peak of an even background is smoothed away."""
 
 MOST_CELLS = 20_000
 """Cells of a histogram above which brightness varies far more than results err."""
 
 BY_FREQUENCY = (0.25, 4.0)
-"""Smallest and largest squared error relative to that of voxels of all brightnesses."""
+"""Smallest and largest squared error relative to that of voxels of all brightnesses: with
+2.5 instead of 4 dark thirds are covered worse, with 0.15 instead of 0.25 images with stripes."""
 
 
 def calibrate(

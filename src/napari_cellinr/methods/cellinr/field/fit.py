@@ -35,11 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["fit_with_network"]
 
 MIXED = {
-    "filtering again": with_second_filter,
     "mixing in a sparse estimate": with_sparse_estimate,
     "mixing in a smoothed image": with_smoothed_image,
 }
-"""What is mixed into the result of the network, by the stage of the progress."""
+"""What else is mixed into the result of a plane or volume, by the stage of the progress."""
 
 
 def fit_with_network(
@@ -90,6 +89,8 @@ def fit_with_network(
         fitted = rounds.result(stopped=monitor.stopped)
         del rounds  # the whole image as the network is given it, as large as five images
         give_back()
+        filter_again = partial(with_second_filter, fitted, part, device, deadline=monitor.deadline)
+        fitted = (yield from in_background("filtering again", filter_again, monitor)) or fitted
         for caption, mix in MIXED.items():
             mixed = yield from in_background(caption, partial(mix, fitted, part, device), monitor)
             fitted = mixed or fitted

@@ -29,6 +29,12 @@ WITHOUT_ROUNDS = (
 )
 
 
+WITHOUT_FILTER = (
+    "The time limit left out the second filter of the plane: fine regular texture may be less "
+    "sharp than without a limit. Set max_seconds higher."
+)
+
+
 @dataclass(frozen=True)
 class FittedField:
     """A network after its last round, and what it adds to the estimate; arrays of its axes.
@@ -53,6 +59,10 @@ class FittedField:
         Fraction of the correction that was applied in each third of brightness.
     is_late
         Whether the time limit left out rounds.
+    filtered
+        Part of the sum that the second filter of a plane has.
+    is_unfiltered
+        Whether the time limit left out that filter.
     sparse
         Part of the sum that a sparse estimate has.
     smoothed
@@ -68,13 +78,17 @@ class FittedField:
     gain: float = 0.0
     fractions: tuple[float, ...] = ()
     is_late: bool = False
+    filtered: float = 0.0
+    is_unfiltered: bool = False
     sparse: float = 0.0
     smoothed: float = 0.0
 
     @property
     def warnings(self) -> list[str]:
-        """What users should know of the rounds that the time limit left out."""
-        return [AFTER_ROUNDS if self.rounds else WITHOUT_ROUNDS] if self.is_late else []
+        """What users should know of the rounds, or the filter, that the time limit left out."""
+        if self.is_late:
+            return [AFTER_ROUNDS if self.rounds else WITHOUT_ROUNDS]
+        return [WITHOUT_FILTER] if self.is_unfiltered else []
 
     def facts(self) -> dict[str, Any]:
         """Return what the fit starts from and what the network adds, ready for JSON."""
@@ -84,6 +98,7 @@ class FittedField:
             "held_out": self.outcome.held_out,
             "expected_gain_db": round(self.gain, 3),
             "fractions": [round(part, 3) for part in self.fractions],
+            "filtered": round(self.filtered, 3),
             "sparse": round(self.sparse, 3),
             "smoothed": round(self.smoothed, 3),
         }
@@ -106,8 +121,8 @@ def without_rounds(part: Part, *, is_late: bool = False) -> FittedField:
         Whether the time limit allowed no estimate by groups.
     """
     estimate, n_planes = part.found.estimate, 3 if part.stabilised.ndim == 3 else 1
-    left = (estimate - part.stabilised)[part.held].astype(np.float64)
-    error = float(np.sqrt((left**2).mean()))
+    residual = (part.stabilised - estimate)[part.held].astype(np.float64)
+    error = float(np.sqrt((residual**2).mean()))
     how: Stopped = "converged" if part.found.complete else "user"
     return FittedField(
         ResidualField(2, 1, n_planes),

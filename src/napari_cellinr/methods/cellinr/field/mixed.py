@@ -8,17 +8,22 @@ better than the estimate. A single patch is sparse then. With little light, grou
 similar by chance, and their mean follows the noise. A Gaussian mean chooses nothing. The errors of
 either differ from those of the network, so that the mean of both is better than each
 (docs/decisions/residual-field.md).
+
+The standard error and the held-out error stay those of the network alone. These estimates are given
+the held-out voxels, so that their own error there says nothing; and what they do to the errors of
+the synthetic images would have to be computed on those, too, which takes as long again.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.classic.camera.anscombe import unstabilise
-from napari_cellinr.classic.collaborative import iter_collaborative
+from napari_cellinr.classic.collaborative import collaborative_seconds, iter_collaborative
 from napari_cellinr.classic.local_cosines import sparse_estimate
 from napari_cellinr.classic.smoothing import as_array, as_tensor, gaussian_filter
 from napari_cellinr.fitting.problem import finish
@@ -119,22 +124,38 @@ def filtered_part(gain: float) -> float:
     ----------
     gain
         Decibels that the network gains on synthetic images.
+
+    Returns
+    -------
+    float
+        0 where the network gains enough to be better alone.
     """
     least, most = TRUSTED_GAIN
     return MOST_FILTERED * float(np.clip((most - gain) / (most - least), 0, 1))
 
 
-def with_second_filter(fitted: FittedField, part: Part, device: torch.device) -> FittedField:
+def with_second_filter(
+    fitted: FittedField, part: Part, device: torch.device, *, deadline: float | None = None
+) -> FittedField:
     """Return a network that has the plane, filtered again, mixed into what it adds.
 
     Parameters
     ----------
     fitted
-        The network and what it adds.
+        The network after its rounds; its correction has the axes of the image.
     part
-        The image with its estimate.
+        The image with its estimate, axes ZYX or YX; one of several planes is not filtered, nor one
+        whose noise has a grain.
     device
         Where to compute.
+    deadline
+        A time of `time.monotonic` before which the filter has to end, or it is left out; no limit
+        if not given.
+
+    Returns
+    -------
+    FittedField
+        With another correction of the same shape; `fitted` itself if there is nothing to mix in.
     """
     result = part.found.estimate + fitted.correction
     flat = result.shape[-2:]
@@ -142,13 +163,15 @@ def with_second_filter(fitted: FittedField, part: Part, device: torch.device) ->
     is_plane = result.size == flat[0] * flat[1] and min(flat) >= SMALLEST
     if weight == 0 or not is_plane or part.noise.grain > 0 or not fitted.rounds:
         return fitted
+    if deadline is not None and time.monotonic() + collaborative_seconds(flat) > deadline:
+        return replace(fitted, is_unfiltered=True)
     variance = None if part.variance is None else part.variance.reshape(flat)
     job = iter_collaborative(
         part.stabilised.reshape(flat), result.reshape(flat), variance=variance, device=device
     )
     again = finish(job).reshape(result.shape)
     correction = fitted.correction + weight * (again - result)
-    return replace(fitted, correction=correction.astype(np.float32))
+    return replace(fitted, correction=correction.astype(np.float32), filtered=float(weight))
 
 
 def with_sparse_estimate(fitted: FittedField, part: Part, device: torch.device) -> FittedField:

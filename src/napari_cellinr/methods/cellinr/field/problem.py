@@ -52,7 +52,7 @@ class Pair:
         What `network_input` returned, with its margin.
     target
         Truth minus estimate, shape (Z, Y, X), in standard deviations of the noise.
-    left
+    residual
         Noisy values minus estimate, axes ZYX, float32, in standard deviations of the noise.
     held
         Which voxels the estimate was made without, axes ZYX, bool.
@@ -60,7 +60,7 @@ class Pair:
 
     inputs: torch.Tensor
     target: torch.Tensor
-    left: NDArray[np.float32]
+    residual: NDArray[np.float32]
     held: NDArray[np.bool_]
 
     @property
@@ -165,8 +165,8 @@ class FieldProblem(Problem):
         errors = []
         for box in self.real.boxes:
             added = evaluate(self.field, self.real_input[with_margin(box)])[0]
-            left = self.real.views[-1][box] + added - self.real.values[box]
-            errors.append(left[self.real.held[box]].astype(np.float64))
+            residual = self.real.values[box] - self.real.views[-1][box] - added
+            errors.append(residual[self.real.held[box]].astype(np.float64))
         return math.sqrt(float((np.concatenate(errors) ** 2).mean()))
 
     def correction(self) -> NDArray[np.float32]:

@@ -22,7 +22,6 @@ from napari_cellinr.methods.cellinr.field.brightest import lost_brightness
 from napari_cellinr.methods.cellinr.field.calibrate import by_frequency, calibrate
 from napari_cellinr.methods.cellinr.field.fitted import FittedField
 from napari_cellinr.methods.cellinr.field.gate import blend
-from napari_cellinr.methods.cellinr.field.left import Left, relative_error
 from napari_cellinr.methods.cellinr.field.mixed import dimness
 from napari_cellinr.methods.cellinr.field.problem import (
     FieldProblem,
@@ -31,6 +30,7 @@ from napari_cellinr.methods.cellinr.field.problem import (
     evaluate,
     network_input,
 )
+from napari_cellinr.methods.cellinr.field.residuals import Residual, relative_error
 from napari_cellinr.methods.cellinr.initial.estimate import search_distance
 from napari_cellinr.methods.cellinr.model import LOG_ERRORS, ResidualField
 
@@ -106,8 +106,8 @@ class SyntheticImage:
         shape = self.truth.shape
         views = made.views.reshape(-1, *shape)
         target = as_tensor(self.truth - views[-1], device)
-        left = self.values.reshape(shape) - views[-1]
-        return Pair(network_input(views, device), target, left, made.held.reshape(shape))
+        residual = self.values.reshape(shape) - views[-1]
+        return Pair(network_input(views, device), target, residual, made.held.reshape(shape))
 
 
 class Rounds:
@@ -231,7 +231,7 @@ class Rounds:
             estimate, correction, self.values, self.held, self.gain, correlated=correlated
         )
         self.correction = amount.at(estimate) * correction
-        drawn = [_left_of(pair, amount, found) for pair, found, _ in learnt]
+        drawn = [_residual_of(pair, amount, found) for pair, found, _ in learnt]
         self._restore_brightest(drawn)
         self.after = self._held_out(self.correction)
         self.fractions = tuple(amount.fractions.tolist())
@@ -244,7 +244,7 @@ class Rounds:
         self.kept = {n: v.clone() for n, v in self.field.state_dict().items()}
         self.seconds = time.monotonic() - self.started
 
-    def _restore_brightest(self, drawn: Sequence[Left]) -> None:
+    def _restore_brightest(self, drawn: Sequence[Residual]) -> None:
         """Add the brightness that the brightest structures have lost where there is little light.
 
         Parameters
@@ -256,13 +256,13 @@ class Rounds:
         part = dimness(result)
         if part == 0 or self.part.noise.grain > 0:
             return
-        levels, lost = lost_brightness(Left(result, self.values - result), drawn)
+        levels, lost = lost_brightness(Residual(result, self.values - result), drawn)
         bright = result > levels[0]
         self.correction[bright] += part * np.interp(result[bright], levels, lost)
 
     def _calibrate(
         self,
-        drawn: Sequence[Left],
+        drawn: Sequence[Residual],
         predicted: Sequence[NDArray[np.float32]],
         log_error: NDArray[np.float32],
     ) -> None:
@@ -286,7 +286,7 @@ class Rounds:
             levels.append(one.results.ravel())
         places, factors = calibrate(np.concatenate(ratios), np.concatenate(levels))
         result = self.views[-1] + self.correction
-        real = [Left(result[box], self.values[box] - result[box]) for box in self.boxes]
+        real = [Residual(result[box], self.values[box] - result[box]) for box in self.boxes]
         correlated = self.part.noise.grain > 0
         factors *= np.interp(places, *relative_error(real, drawn, correlated=correlated))
         if self.part.noise.offset_sd == 0:  # errors that voxels have in common keep their order
@@ -299,8 +299,8 @@ class Rounds:
 
     def _held_out(self, correction: NDArray[np.float32]) -> float:
         """Return the error on the held-out voxels with a correction."""
-        left = (self.views[-1] + correction - self.values)[self.held].astype(np.float64)
-        return float(np.sqrt((left**2).mean()))
+        residual = (self.values - self.views[-1] - correction)[self.held].astype(np.float64)
+        return float(np.sqrt((residual**2).mean()))
 
     def _preview(self, correction: NDArray[np.float32], request: PreviewRequest) -> Image | None:
         """Return a plane or the whole volume with a correction, in grey levels."""
@@ -335,11 +335,11 @@ class Rounds:
         )
 
 
-def _left_of(pair: Pair, amount: Blend, correction: NDArray[np.float32]) -> Left:
-    """Return the result of a synthetic image, what it leaves, and its errors."""
+def _residual_of(pair: Pair, amount: Blend, correction: NDArray[np.float32]) -> Residual:
+    """Return the result of a synthetic image, its residual and its errors."""
     estimate = as_array(pair.inner[-1])
     added = amount.at(estimate) * correction
-    return Left(estimate + added, pair.left - added, as_array(pair.target) - added)
+    return Residual(estimate + added, pair.residual - added, as_array(pair.target) - added)
 
 
 def _gain(learnt: Sequence[Learnt]) -> float:

@@ -219,7 +219,7 @@ class Part:
         recorded = self.image.array().astype(np.float32)
         return np.where(stabilise(recorded, self.noise) == self.stabilised, recorded, np.nan)
 
-    def left(self) -> NDArray[np.float32]:
+    def residual(self) -> NDArray[np.float32]:
         """Return recorded minus restored grey levels, float32; NaN at hot and dead pixels."""
         best = self.found.estimate
         if self.fitted is not None:
@@ -230,7 +230,7 @@ class Part:
         """Return the same with the mean of the recorded image kept."""
         if not self.found.complete:
             return self
-        return replace(self, noise=replace(self.noise, bias=mean_bias([self.left()])))
+        return replace(self, noise=replace(self.noise, bias=mean_bias([self.residual()])))
 
     def without_kernels(self) -> Prepared:
         """Return what is prepared from an estimate that kernels are not to improve."""

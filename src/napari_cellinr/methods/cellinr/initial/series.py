@@ -191,7 +191,7 @@ def prepare_series(
     ]
     if complete:
         bias = yield from in_background(
-            MEAN, lambda: mean_bias(frame.left() for frame in frames), monitor
+            MEAN, lambda: mean_bias(frame.residual() for frame in frames), monitor
         )
         noise = replace(noise, bias=bias or 0.0)
     prepared: list[Prepared] = []

@@ -19,8 +19,8 @@ _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 _SD = 1.4826  # standard deviation of normal numbers in units of their median deviation
 _ODD = 12.0  # least distance from the pixels around, in standard deviations of all such distances
 _ABOVE_NOISE = 4.0  # and in those of the noise of one image
-_NEARLY_ALL = 0.85  # smallest part of the images in which they differ
-_LEAST = 0.25  # by at least this part of the usual difference
+_NEARLY_ALL = 0.85  # smallest part of the images in which they differ: noise hides some
+_LEAST = 0.25  # by at least this part of the usual difference: that of one image is noisy
 _BRIGHT = 3.0  # largest noise of bright places, in the usual noise
 _MOST = 0.01  # largest part of the pixels
 _SECOND = np.array([1, -2, 1]) / 6**0.5
@@ -82,15 +82,28 @@ def _steady(
     values
         Grey levels, axes (image, Y, X).
     places
-        Row and column of each pixel.
+        Row and column of each pixel, shape (pixel, 2).
     heights
-        By how much it usually differs from those around.
+        By how much each usually differs from those around, shape (pixel,).
+
+    Returns
+    -------
+    NDArray
+        Shape (pixel,).
     """
-    beside = np.pad(values, ((0, 0), (1, 1), (1, 1)), mode="reflect")
     rows, columns = places.T
-    ring = [beside[:, rows + y, columns + x] for y, x in np.argwhere(_RING)]
+    n_rows, n_columns = values.shape[1:]
+    ring = [
+        values[:, _mirrored(rows + y, n_rows), _mirrored(columns + x, n_columns)]
+        for y, x in np.argwhere(_RING) - 1
+    ]
     part = (values[:, rows, columns] - np.median(ring, axis=0)) / heights
     return np.asarray((part > _LEAST).mean(0) >= _NEARLY_ALL)
+
+
+def _mirrored(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return places along an axis; those one beyond its ends are mirrored at the outermost one."""
+    return np.asarray(size - 1 - np.abs(size - 1 - np.abs(places)))
 
 
 def steady_text(heights: NDArray[np.float32], of_channel: str = "") -> str:

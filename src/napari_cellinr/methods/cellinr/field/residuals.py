@@ -1,4 +1,4 @@
-"""How much larger errors are than on synthetic images: what is left of the recorded values."""
+"""Residuals, and by how much errors exceed those on synthetic images, which they show."""
 
 from __future__ import annotations
 
@@ -13,49 +13,56 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Left", "relative_error"]
+__all__ = ["Residual", "relative_error"]
 
 WIDTH = 1.0
 """Standard deviation of the Gaussian, in voxels, that separates structure that a result has lost
-from noise."""
+from noise: the narrowest that removes most of independent noise."""
 
 OUTLYING = 4.0
-"""Standard deviations beyond which what is left counts as so much only."""
+"""Standard deviations beyond which a residual counts as so much only: normal noise has hardly any
+such, and single hot pixels must not decide."""
+
+LEAST_SPREAD = 0.05
+"""Smallest standard deviation that is taken for that of the residuals, in that of the noise: they
+are nearly 0 where the result is the recording."""
 
 USUAL = 1.2
-"""Squared error relative to synthetic images where the noise has a grain."""
+"""Squared error relative to synthetic images where the noise has a grain, whose residuals say
+nothing: the mean of other images."""
 
 RANGE = (0.7, 6.0)
-"""Smallest and largest squared error relative to synthetic images."""
+"""Smallest and largest squared error relative to synthetic images: a third of the voxels
+with hardly any residual, or with a fault of the camera, is no measure of the errors."""
 
 
 @dataclass(frozen=True)
-class Left:
-    """A result, and what it leaves of the recorded values; axes ZYX, float32.
+class Residual:
+    """A result, and recorded values minus result; axes ZYX, float32.
 
     Parameters
     ----------
     results
         Brightness of the result.
-    left
+    residual
         Recorded values minus result, in standard deviations of the noise.
     errors
         Truth minus result, if the truth is known.
     """
 
     results: NDArray[np.float32]
-    left: NDArray[np.float32]
+    residual: NDArray[np.float32]
     errors: NDArray[np.float32] | None = None
 
 
 def relative_error(
-    real: Sequence[Left], synthetic: Sequence[Left], *, correlated: bool
+    real: Sequence[Residual], synthetic: Sequence[Residual], *, correlated: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return three levels of brightness, and the error there relative to synthetic images.
 
     Synthetic images are as smooth as the result that they were made from, and their noise is the
     model's. Where the noise of the image is stronger, so is the error that it causes; that is seen
-    in the finest detail of what is left. Where a result has lost structure, what is left has more
+    in the finest detail of the residual. Where a result has lost structure, the residual has more
     energy after smoothing than noise alone would have.
 
     Parameters
@@ -65,7 +72,7 @@ def relative_error(
     synthetic
         Synthetic images of the same parts, with errors.
     correlated
-        Whether the noise of neighbours is correlated; then what is left says nothing.
+        Whether the noise of neighbours is correlated; then the residual says nothing.
 
     Returns
     -------
@@ -76,11 +83,11 @@ def relative_error(
     middles = np.quantile(results, (1 / 6, 1 / 2, 5 / 6)).astype(np.float64)
     if correlated:
         return middles, np.full(3, USUAL**0.5)
-    every = _joined([one.left for one in real])
-    limit = OUTLYING * max(1.4826 * float(np.median(np.abs(every))), 0.05)
-    fine, coarse = _energies(real, [one.left for one in real], limit)
-    fine_drawn, coarse_drawn = _energies(synthetic, [one.left for one in synthetic], limit)
-    errors = [one.left if one.errors is None else one.errors for one in synthetic]
+    every = _joined([one.residual for one in real])
+    limit = OUTLYING * max(1.4826 * float(np.median(np.abs(every))), LEAST_SPREAD)
+    fine, coarse = _energies(real, [one.residual for one in real], limit)
+    fine_drawn, coarse_drawn = _energies(synthetic, [one.residual for one in synthetic], limit)
+    errors = [one.residual if one.errors is None else one.errors for one in synthetic]
     _, missed = _energies(synthetic, errors, np.inf)
     noise = fine / np.maximum(fine_drawn, 1e-9)
     excess = np.maximum(coarse - np.maximum(noise, 1) * coarse_drawn, 0)
@@ -94,7 +101,7 @@ def _joined(arrays: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def _energies(
-    parts: Sequence[Left], images: Sequence[NDArray[np.float32]], limit: float
+    parts: Sequence[Residual], images: Sequence[NDArray[np.float32]], limit: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean squares of fine and coarse detail in each third of brightness."""
     edges = np.quantile(_joined([part.results for part in parts]), (1 / 3, 2 / 3))
