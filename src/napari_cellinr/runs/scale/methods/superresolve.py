@@ -93,7 +93,7 @@ class SuperresolutionInParts(MethodInParts):
         between = sorted({int(t) for t in times if is_between(t)})
         for number, facts in enumerate(shared if between else ()):
             channel = image.take("C", number) if "C" in image.axes else image
-            facts |= _shared_by_parts(channel, config, between[len(between) // 2])
+            facts |= _shared_by_parts(channel, config, between)
         return shared, [f"{REMOVAL}: {text}" for text in texts]
 
     def layout(
@@ -213,7 +213,7 @@ def _denoising(config: SpatimeConfig) -> CellINRConfig:
 
 
 def _shared_by_parts(
-    image: Image, config: SpatimeConfig, interval: int
+    image: Image, config: SpatimeConfig, between: Sequence[int]
 ) -> dict[str, dict[str, Any] | None]:
     """Return what one fit in a typical part finds for all parts, as far as the settings need it.
 
@@ -226,14 +226,14 @@ def _shared_by_parts(
         A channel of the recording, with axis T.
     config
         The settings.
-    interval
-        Number of the frame before the frame that is made.
+    between
+        Numbers of the frames behind which frames are made.
     """
     if config.noise != "match" and config.motion != "auto":
         return {}
-    typical_part = _TypicalPart.of(image, interval)
+    typical_part = _TypicalPart.of(image, between[len(between) // 2])
     try:
-        fitted = typical_part.fitted(config)
+        fitted = typical_part.fitted(config, between[0])
     except DataError:  # nothing is seen there, or it is not finite
         if config.noise == "match":
             raise
@@ -285,9 +285,16 @@ class _TypicalPart:
         """The part of the frame itself, as it was recorded."""
         return np.asarray(self.block.take("T", self.interval - self.first).array(), np.float32)
 
-    def fitted(self, config: SpatimeConfig) -> Fitted:
-        """Return the fit of the frame in the middle of the interval."""
-        own = _own(config, self.block, [self.interval + 0.5 - self.first])
+    def fitted(self, config: SpatimeConfig, earlier: int) -> Fitted:
+        """Return the fit of the frame in the middle of the interval.
+
+        What it lacks in noise is measured in the first frame that is made; so an earlier interval
+        is fitted, too, if it is in the block, as in a fit of the whole.
+        """
+        intervals = {self.interval}
+        if config.noise == "match" and earlier >= self.first:
+            intervals.add(earlier)
+        own = _own(config, self.block, [n + 0.5 - self.first for n in sorted(intervals)])
         found: Fitted = finish(superresolve_job(self.block, own, Monitor()))
         return found
 
