@@ -1,9 +1,14 @@
 """What held-out frames choose is chosen once, in the plan, and is the same in all parts."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import Image, write
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
@@ -11,7 +16,7 @@ from napari_cellinr.methods.spatime import channel
 from napari_cellinr.methods.spatime.between.flow import FLOWS
 from napari_cellinr.methods.spatime.chosen import Chosen
 from napari_cellinr.runs.scale import layout, make
-from napari_cellinr.runs.scale.methods import superresolve
+from napari_cellinr.runs.scale.methods import measured, superresolve
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import Part, load_plan, save_plan
 from napari_cellinr.runs.scale.source import Source
@@ -121,4 +126,109 @@ def config_of():
 def test_a_recording_that_shows_nothing_is_planned(tmp_path, monkeypatch):
     write(tmp_path / "in.zarr", Image(np.zeros((N_FRAMES, *SHAPE), np.float32), axes="TYX"))
     plan = planned(Source(str(tmp_path / "in.zarr")), tmp_path, monkeypatch, 32)
-    assert plan.channels[0].get("chosen") is None or plan.channels[0]["chosen"]["span"] > 0
+    assert plan.channels[0]["chosen"] is None
+
+
+CORNER = 28
+"""Voxels along each side of the specimen in one corner of a large frame."""
+
+
+def specimen_in_a_corner(background, noise, beads):
+    """Return a movie of a texture in one corner, beside which there is little or nothing."""
+    generator = np.random.default_rng(0)
+    texture = gaussian_filter(generator.standard_normal((CORNER, CORNER + N_FRAMES)), 2)
+    texture = np.clip(300 + 100 * texture / texture.std(), 0, None)
+    frames = np.zeros((N_FRAMES, 240, 240))
+    for time in range(N_FRAMES):
+        frames[time, 2 : 2 + CORNER, 2 : 2 + CORNER] = texture[:, time : time + CORNER]
+    if beads:
+        frames[:, 120:122, 120:122] = 900
+    frames += background + noise * generator.standard_normal(frames.shape)
+    return Image(frames.astype(np.float32), axes="TYX")
+
+
+@pytest.mark.parametrize(
+    ("background", "noise", "beads"), [(0, 0, False), (0, 0, True), (20, 5, False)]
+)
+def test_a_typical_part_without_the_specimen_chooses_nothing(monkeypatch, background, noise, beads):
+    """The tile in which it is gives the same result as if nothing had been chosen."""
+    monkeypatch.setitem(measured.STRUCTURE_VOXELS, 2, (48, 48))
+    image = specimen_in_a_corner(background, noise, beads)
+    config = config_of()
+    (facts,), _ = superresolve.METHOD.measured(image, config)
+    assert facts["chosen"] is None
+    part = Part(0, (0, 2 * N_FRAMES - 1), (0, N_FRAMES), ((0, 32), (0, 32)), ((0, 40), (0, 40)))
+    plan = SimpleNamespace(channels=[facts], config=config)
+    tile = image.crop(Y=slice(0, 40), X=slice(0, 40))
+    found = finish(superresolve.METHOD.job(tile, plan, part, Monitor())).images[0].array()
+    own = finish(superresolve.superresolve_job(tile, config, Monitor())).images[0].array()
+    np.testing.assert_array_equal(found, own)
+    assert np.isfinite(found).all()
+
+
+def test_the_range_of_grey_levels_is_that_of_all_windows(monkeypatch):
+    """Beside the part with the most contrast, another one is brighter than all of it."""
+    monkeypatch.setitem(measured.STRUCTURE_VOXELS, 2, (48, 48))
+    image = specimen_in_a_corner(0, 0, beads=False)
+    frames = np.roll(image.array(), (104, 104), (1, 2)) + 10 * np.indices((240, 240))[1]
+    frames = frames.astype(np.float32)
+    (facts,), _ = superresolve.METHOD.measured(Image(frames, axes="TYX"), config_of())
+    chosen = Chosen.restored(facts["chosen"])
+    assert chosen.low == pytest.approx(360, abs=20)  # of the left window, which begins at 36
+    assert chosen.low + chosen.span >= 2020  # of the right window, which ends at 204
+    typical_part = frames[:, 96:144, 96:144]
+    assert chosen.contrast * chosen.span == pytest.approx(typical_part.std(), rel=0.05)
+
+
+@pytest.mark.parametrize(("span", "contrast"), [(1e-9, 0.0), (1e-9, 1e-30), (1e9, 1e9)])
+def test_no_grey_levels_in_a_plan_are_fatal(source, span, contrast):
+    noise = Noise(0.0, 1e-6)
+    chosen = Chosen(next(iter(FLOWS)), 0.0, None, 0.0, span, noise, contrast, SHAPE)
+    within = superresolve.Within(chosen=chosen)
+    fitted = finish(
+        superresolve.superresolve_job(source.image(), config_of(), Monitor(), within=within)
+    )
+    assert np.isfinite(fitted.images[0].array()).all()
+
+
+@pytest.mark.parametrize("motion", ["auto", "never", "always"])
+@pytest.mark.parametrize("noise", ["keep", "match"])
+def test_one_fit_is_made_for_all_that_parts_share(source, monkeypatch, noise, motion):
+    fits, job = [], superresolve.superresolve_job
+
+    def counted(image, config, *arguments, **named):
+        fits.append(config)
+        return job(image, config, *arguments, **named)
+
+    monkeypatch.setattr(superresolve, "superresolve_job", counted)
+    config = SpatimeConfig(scale={"t": 2}, noise=noise, motion=motion, max_seconds=500.0)
+    (facts,), _ = superresolve.METHOD.measured(source.image(), config)
+    assert [one.max_seconds for one in fits] == [500.0] * (noise == "match" or motion == "auto")
+    assert ("lacking" in facts) == (noise == "match")
+    assert ("chosen" in facts) == (motion == "auto")
+
+
+def test_a_fit_that_its_time_limit_stops_says_nothing_for_parts(source):
+    config = SpatimeConfig(scale={"t": 2}, noise="match", max_seconds=1e-3)
+    (facts,), _ = superresolve.METHOD.measured(source.image(), config)
+    assert "lacking" not in facts
+    assert "chosen" not in facts
+
+
+@pytest.mark.parametrize("reliability", [0.0, 1.0])
+def test_parts_trust_motion_as_far_as_the_whole_does(source, monkeypatch, reliability):
+    image = source.image()
+    chosen = Chosen.of_fit(finish(superresolve.superresolve_job(image, config_of(), Monitor())))
+    assert 0 <= chosen.motion_reliability <= 1
+    asked, trust_of = [], channel.trust_of
+
+    def watched(interval, evidence, given):
+        asked.append(given)
+        return trust_of(interval, evidence, given)
+
+    monkeypatch.setattr(channel, "trust_of", watched)
+    within = superresolve.Within(chosen=replace(chosen, motion_reliability=reliability))
+    part = image.crop(X=slice(32, 64))
+    fitted = finish(superresolve.superresolve_job(part, config_of(), Monitor(), within=within))
+    assert set(asked) == {reliability}
+    assert fitted.model["channels"][0]["motion_reliability"] == reliability

@@ -42,8 +42,13 @@ from napari_cellinr.methods.spatime.between.noise import (
     white_noise,
 )
 from napari_cellinr.methods.spatime.between.places import Places
-from napari_cellinr.methods.spatime.between.trust import evidence_of, trust_of, trust_of_frame
-from napari_cellinr.methods.spatime.chosen import errors_of_attenuations
+from napari_cellinr.methods.spatime.between.trust import (
+    evidence_of,
+    motion_reliability,
+    trust_of,
+    trust_of_frame,
+)
+from napari_cellinr.methods.spatime.chosen import errors_of_attenuations, facts_of_tests
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
 from napari_cellinr.methods.spatime.result import times_of
@@ -86,8 +91,6 @@ __all__ = ["ChannelFit"]
 
 MOST_TESTS = 6
 """Largest number of held-out frames on which the attenuation of detail is chosen."""
-
-_TINY = 1e-12
 
 
 class ChannelFit:
@@ -208,8 +211,12 @@ class ChannelFit:
                 local = trust_of_frame(evidence[number]).on_voxels(truth.shape, part)
                 tests.append((found.part_of(part), local, truth[part]))
             self.state.step += 1
+        if self.chosen is not None:
+            series.motion_reliability = self.chosen.motion_reliability
+        elif evidence:
+            series.motion_reliability = motion_reliability(list(evidence.values()))
         for interval in self._followed:
-            if (trust := trust_of(interval, evidence)) is not None:
+            if (trust := trust_of(interval, evidence, series.motion_reliability)) is not None:
                 series.trust[interval] = trust
         yield self._choose_attenuation(tests, stage)
 
@@ -302,17 +309,8 @@ class ChannelFit:
         errors, static = found
         own = choose_attenuation(errors) if self.chosen is None else self.chosen.attenuation
         series.weights = replace(FULL, attenuation=own)
-        gain = (static + _TINY) / (min(map(sum, errors.values())) + _TINY)
-        maps = list(series.trust.values())
-        self._report_facts(
-            {
-                "motion": round(float(np.mean([t.motion for t in maps])), 2),
-                "attenuation of detail": series.weights.attenuation,
-                "confidence": round(float(np.mean([t.confidence for t in maps])), 2),
-                "held-out frames": len(tests),
-                "held-out gain over blending, dB": round(10 * float(np.log10(gain)), 2),
-            }
-        )
+        trust, least = list(series.trust.values()), min(map(sum, errors.values()))
+        self._report_facts(facts_of_tests(trust, own, len(tests), least, static))
 
     def _learn(self) -> Iterator[Work]:
         """Learn finer planes, and then finer pixels."""

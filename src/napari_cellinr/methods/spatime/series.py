@@ -85,6 +85,8 @@ class Series:
         The noise that was removed from the frames, if it was: they are shown as smooth as others.
     flow
         The optical flow from which motion starts.
+    motion_reliability
+        As `between.trust.motion_reliability` of its held-out frames; None if there are none.
     """
 
     frames: Floats
@@ -102,6 +104,7 @@ class Series:
     blur: float | None = None
     removed: Noise | None = None
     flow: str = USUAL
+    motion_reliability: float | None = None
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -311,6 +314,7 @@ class Series:
             "noise": None if self.noise is None else self.noise.settings,
             "removed": None if self.removed is None else vars(self.removed),
             "flow": self.flow,
+            "motion_reliability": self.motion_reliability,
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
@@ -345,8 +349,7 @@ class Series:
         device
             Where to compute.
         """
-        sections, noise = settings["sections"], settings.get("noise")
-        planes, pixels = settings["planes"], settings.get("pixels")
+        noise, planes, pixels = (settings.get(name) for name in ("noise", "planes", "pixels"))
         removed, flow = settings.get("removed"), str(settings.get("flow"))
         weights = BlendWeights(**settings["blending"])
         maps = {i: np.array(tensors[f"trust.{i}"], np.float32) for i in settings.get("trust", ())}
@@ -369,11 +372,12 @@ class Series:
             if pixels is None
             else loaded(PixelModel, pixels, named("pixels", tensors), device),
             device,
-            sections_of(sections),
+            sections_of(settings["sections"]),
             sections_of(settings.get("pixel_sections", "means")),
             None if noise is None else AddedNoise.restored(noise),
             removed=None if removed is None else checked_noise(removed),
             flow=flow if flow in FLOWS else USUAL,
+            motion_reliability=settings.get("motion_reliability"),
         )
 
 

@@ -239,7 +239,7 @@ class FinishedStages:
             series.pixel_sections = stored.pixel_sections
         if TRUST in self:
             series.weights, series.trust = stored.weights, stored.trust
-            series.flow = stored.flow
+            series.flow, series.motion_reliability = stored.flow, stored.motion_reliability
         state.step += self.steps
         state.restored += self.steps
         state.facts |= header["facts"]

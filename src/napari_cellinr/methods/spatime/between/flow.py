@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["FLOWS", "USUAL", "coarser", "optical_flow", "path_coefficients", "resized"]
+__all__ = [
+    "FLOWS",
+    "USUAL",
+    "coarser",
+    "coarser_size",
+    "optical_flow",
+    "path_coefficients",
+    "resized",
+]
 
 LEVELS = (4, 2)
 """How many times coarser the images of each level are; the fit does the rest at full size."""
@@ -118,18 +126,31 @@ def coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
     volume
         (T, *shape), float32.
     level
-        How many times coarser; short axes keep at least 6 voxels.
+        How many times coarser, as for `coarser_size`.
     blur
         Standard deviation of the Gaussian filter in voxels of the coarser grid.
     """
     shape = volume.shape[1:]
-    size = tuple(max(round(n / level), min(n, 6)) for n in shape)
+    size = coarser_size(shape, level)
     widths = [
         blur if n == m else float(np.hypot(blur, 0.4 * n / m))
         for n, m in zip(shape, size, strict=True)
     ]
     smooth = gaussian_filter(volume.cpu().numpy(), (0, *widths)).astype(np.float32)
     return torch.from_numpy(resized(smooth, size)).to(volume.device)
+
+
+def coarser_size(shape: Sequence[int], level: int) -> tuple[int, ...]:
+    """Return the voxels of a frame on a coarser grid; short axes keep at least 6 of them.
+
+    Parameters
+    ----------
+    shape
+        Voxels of the frame along each axis.
+    level
+        How many times coarser.
+    """
+    return tuple(max(round(n / level), min(n, 6)) for n in shape)
 
 
 def _rescaled(flow: Floats, shape: Sequence[int]) -> Floats:

@@ -52,6 +52,9 @@ OUTER = 0.3
 _TEST_STEPS = (15, 15)  # at each level, to predict held-out frames
 _TEST_SMOOTH = 0.02  # the same weight is stiffer there: control points are twice as far apart
 
+LEAST_CONTRAST = 1e-3
+"""Least contrast of whole frames relative to that of a part: with less, gradients overflow."""
+
 SOFT = 0.01
 """Square of the difference, in standard deviations of the image, below which squares count."""
 
@@ -184,7 +187,8 @@ class MotionProblem(Problem):
         self._last = torch.tensor([n - 1 for n in size], device=device)
         spread = [(a - 1) / max(b - 1, 1) for a, b in zip(model.shape, size, strict=True)]
         self._spread = torch.tensor(spread, device=device).clamp(min=1e-6)
-        self._contrast = contrast * images.std().clamp(min=1e-6)
+        contrast = max(contrast, LEAST_CONTRAST)
+        self._contrast = (contrast * images.std()).clamp(min=1e-6)
 
     @property
     def device(self) -> torch.device:
@@ -218,7 +222,9 @@ class MotionProblem(Problem):
         """
         size = self._images.shape[1:]
         before = sum(self.settings.steps[: self._level])
-        given = self._places.at(step + before, self.settings.batch, self.model.shape, size)
+        given = self._places.at(
+            step + before, self.settings.batch, self.model.shape, self.settings.levels[self._level]
+        )
         places = torch.from_numpy(given).to(self.device) / self._spread
         control = self.model.control
         terms = control.reshape(control.shape)  # keeps the order in which gradients are added

@@ -42,6 +42,7 @@ __all__ = [
     "Trust",
     "evidence_of",
     "is_earlier",
+    "motion_reliability",
     "steadied",
     "trust_of",
     "trust_of_frame",
@@ -63,8 +64,12 @@ _DOUBT: Final = 0.5  # lost weight of motion that explains nothing at twice the 
 _STEADY: Final = (0.5, 0.9)  # likeness of motions from which, and at which, motion goes on
 _MOVES: Final = 2.0  # voxels per frame from which likeness counts fully
 _SATURATED: Final = (0.1, 0.3)  # 2 D(1) / D(2) - 1 from which, and at which, it is
-_HIDDEN: Final = 16.0  # variances of the noise: half of the frames beyond at such a change
-_SURE: Final = (0.6, 0.85)  # best weight of motion in a series from which, and at which, it is sure
+# Change, in variances of the noise, at which it counts half as seen: eight times what noise alone
+# makes of the squared difference of two frames, so that chance makes little of it.
+_HALF_SEEN: Final = 16.0
+# Best weight of motion in a series from which, and at which, it is reliable: motion has to predict
+# clearly more than a half of what changes, and noise in the frames keeps the weight below 1.
+_RELIABLE: Final = (0.6, 0.85)
 _JUMP: Final = (0.2, 0.6)  # likeness of a standing object from which, and at which, it jumps
 
 
@@ -220,13 +225,15 @@ def evidence_of(
         np.clip((4 * error + noise) / (changed + noise), 0, 1),
         np.clip((overlap + same) / (power + same), 0, 1),
         _step(((2 * near - far) / (far + calm) - _SATURATED[0]) / (_SATURATED[1] - _SATURATED[0])),
-        (far + calm) / (far + calm + _HIDDEN * noise),
+        (far + calm) / (far + calm + _HALF_SEEN * noise),
         float(np.mean(wrong * moved)),
         float(np.mean(moved**2)),
     )
 
 
-def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
+def trust_of(
+    interval: int, evidence: Mapping[int, Evidence], reliability: float | None = None
+) -> Trust | None:
     """Return how an interval is blended; None if no frame at its ends was held out.
 
     Parameters
@@ -235,6 +242,9 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
         Number of the frame at which it begins.
     evidence
         Of held-out frames by their number.
+    reliability
+        As `motion_reliability` of the whole series, if this is a part of it; that of `evidence` if
+        not given.
     """
     ends = [evidence[j] for j in (interval, interval + 1) if j in evidence]
     if not ends:
@@ -243,7 +253,7 @@ def trust_of(interval: int, evidence: Mapping[int, Evidence]) -> Trust | None:
     beside = [jump_of(i, evidence) for i in (interval - 1, interval + 1)]
     unsure = np.max([e.doubt for e in ends], 0) ** 2
     confidence = 1 - np.max([e.error for e in ends], 0) ** 2
-    sure = _sure(list(evidence.values()))
+    sure = motion_reliability(list(evidence.values())) if reliability is None else reliability
     doubted = 1 - (1 - sure) * _DOUBT * unsure
     motion = doubted * np.sqrt(np.mean([e.weight for e in ends], 0))
     smooth = (1 - np.max(beside, 0)) * np.min([e.seen for e in ends], 0)
@@ -319,14 +329,19 @@ def jump_of(interval: int, evidence: Mapping[int, Evidence]) -> Floats:
     return np.asarray(np.min(sides, 0), np.float32)
 
 
-def _sure(evidence: Sequence[Evidence]) -> float:
+def motion_reliability(evidence: Sequence[Evidence]) -> float:
     """Return 1 if motion predicts most of what changes in held-out frames, else 0, or between.
 
     Then it fails in places since held-out frames are far apart, and not in the interval itself.
+
+    Parameters
+    ----------
+    evidence
+        Of all held-out frames of a series.
     """
     power = sum(e.power for e in evidence)
     weight = sum(e.overlap for e in evidence) / (power + _TINY)
-    return float(_step(np.asarray((weight - _SURE[0]) / (_SURE[1] - _SURE[0]))))
+    return float(_step(np.asarray((weight - _RELIABLE[0]) / (_RELIABLE[1] - _RELIABLE[0]))))
 
 
 def _step(values: NDArray[Any]) -> Floats:

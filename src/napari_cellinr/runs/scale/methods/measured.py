@@ -25,7 +25,7 @@ from napari_cellinr.methods.cellinr.recording.camera import PlainPlanes, find_of
 from napari_cellinr.runs.scale.source import frame_shape, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.initial.background import Levels
 
-__all__ = ["measured", "typical", "unpacked"]
+__all__ = ["measured", "typical", "unpacked", "windows"]
 
 NOISE_VOXELS: Final = {"Z": 24, "Y": 128, "X": 128}
 NOISE_PIXELS: Final = {"Y": 512, "X": 512}
@@ -157,6 +157,24 @@ def typical(frame: Image) -> Image:
     if math.prod(frame.shape) <= math.prod(lengths):
         return frame
     best, contrast = frame, -1.0
+    for part in windows(frame):
+        if (found := float(np.std(part.array()))) > contrast:
+            best, contrast = part, found
+    return best
+
+
+def windows(frame: Image) -> Iterator[Image]:
+    """Yield nine parts of a frame in memory, from the middle on; all of it if it is small.
+
+    Parameters
+    ----------
+    frame
+        Axes [Z,] Y, X; lazy if it is large.
+    """
+    lengths = STRUCTURE_VOXELS[len(frame.axes)]
+    if math.prod(frame.shape) <= math.prod(lengths):
+        yield frame.like(frame.array())
+        return
     for row in (0.5, 0.25, 0.75):
         for column in (0.5, 0.25, 0.75):
             centres = (0.5, row, column)[-len(lengths) :]
@@ -166,10 +184,7 @@ def typical(frame: Image) -> Image:
                 start = int(np.clip(centre * size - length / 2, 0, max(0, size - length)))
                 ranges[axis] = slice(start, min(size, start + length))
             part = frame.crop(**ranges)
-            part = part.like(part.array())
-            if (found := float(np.std(part.array()))) > contrast:
-                best, contrast = part, found
-    return best
+            yield part.like(part.array())
 
 
 def _without(image: Image, offsets: NDArray[np.float32] | None) -> Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.cellinr.costs import cost as cost_of_denoising
 from napari_cellinr.methods.cellinr.initial.estimate import SHARED
 from napari_cellinr.methods.spatime.between.noise import AddedNoise
-from napari_cellinr.methods.spatime.chosen import Chosen
+from napari_cellinr.methods.spatime.chosen import GREY_LEVELS, LEAST_SPAN, Chosen, shows_something
 from napari_cellinr.methods.spatime.costs import cost
 from napari_cellinr.methods.spatime.job import Within, superresolve_job
 from napari_cellinr.methods.spatime.output_grid import (
@@ -36,12 +36,14 @@ from napari_cellinr.runs.scale.methods.denoise import (
     denoise_block,
     frames_read,
 )
-from napari_cellinr.runs.scale.methods.measured import measured, typical
+from napari_cellinr.runs.scale.methods.measured import measured, typical, windows
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
@@ -91,11 +93,7 @@ class SuperresolutionInParts(MethodInParts):
         between = sorted({int(t) for t in times if is_between(t)})
         for number, facts in enumerate(shared if between else ()):
             channel = image.take("C", number) if "C" in image.axes else image
-            if config.noise == "match":
-                facts["lacking"] = _lacking(channel, config, between[0])
-            if config.motion == "auto":
-                middle = between[len(between) // 2]
-                facts["chosen"] = _chosen(channel, config, middle)
+            facts |= _shared_by_parts(channel, config, between)
         return shared, [f"{REMOVAL}: {text}" for text in texts]
 
     def layout(
@@ -184,7 +182,7 @@ class SuperresolutionInParts(MethodInParts):
             shown = series.like(cleaned.images[0].array())
             within = Within(denoised=shown, removed=noise)
             texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
-        elif config.noise == "match":
+        elif config.noise == "match" and "lacking" in facts:
             within = Within(_added(facts, part))
             if within.noise is None:  # there is none that can be seen
                 config = config.replace(noise="keep")
@@ -214,11 +212,13 @@ def _denoising(config: SpatimeConfig) -> CellINRConfig:
     return CellINRConfig(background="keep", device=config.device, seed=config.seed)
 
 
-def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, Any] | None:
-    """Return the noise that frames between frames lack, as in the whole; None if none is seen.
+def _shared_by_parts(
+    image: Image, config: SpatimeConfig, between: Sequence[int]
+) -> dict[str, dict[str, Any] | None]:
+    """Return what one fit in a typical part finds for all parts, as far as the settings need it.
 
-    How much is kept is measured in the middle of the first interval with frames, and noise in the
-    frame in the middle; both in a typical part.
+    `lacking` is the noise that frames between frames lack, None if none is seen; `chosen` is what
+    held-out frames choose, None if they cannot. Without an entry, parts find it by themselves.
 
     Parameters
     ----------
@@ -226,52 +226,132 @@ def _lacking(image: Image, config: SpatimeConfig, interval: int) -> dict[str, An
         A channel of the recording, with axis T.
     config
         The settings.
-    interval
-        Number of the frame before the first frame that is made.
+    between
+        Numbers of the frames behind which frames are made.
     """
-    fitted, ranges = _typical_fit(image, config, interval)
+    if config.noise != "match" and config.motion != "auto":
+        return {}
+    typical_part = _TypicalPart.of(image, between[len(between) // 2])
+    try:
+        fitted = typical_part.fitted(config, between[0])
+    except DataError:  # nothing is seen there, or it is not finite
+        if config.noise == "match":
+            raise
+        return {"chosen": None}
+    if fitted.stopped == "time":
+        return {}
+    found: dict[str, dict[str, Any] | None] = {}
+    if config.noise == "match":
+        found["lacking"] = _lacking(fitted, typical_part, image)
+    if config.motion == "auto":
+        found["chosen"] = _chosen(fitted, typical_part, image)
+    return found
+
+
+@dataclass(frozen=True)
+class _TypicalPart:
+    """Where a frame of a channel has the most contrast, in the frames around it.
+
+    Parameters
+    ----------
+    interval
+        Number of the frame.
+    ranges
+        The part along each spatial axis.
+    block
+        The part, in memory.
+    first
+        Number of its first frame.
+    """
+
+    interval: int
+    ranges: dict[str, slice]
+    block: Image
+    first: int
+
+    @classmethod
+    def of(cls, image: Image, interval: int) -> _TypicalPart:
+        """Return the typical part of a channel around an interval."""
+        near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
+        part, ranges = typical(_frame(image, interval)), {}
+        for axis, start, step in zip(part.axes, part.translate, part.scale, strict=True):
+            first = round(start / step)
+            ranges[axis] = slice(first, first + part.sizes[axis])
+        block = comparable(image.crop(T=slice(*near), **ranges))[0]
+        return cls(interval, ranges, block.like(block.array()), near[0])
+
+    @property
+    def frame(self) -> NDArray[np.float32]:
+        """The part of the frame itself, as it was recorded."""
+        return np.asarray(self.block.take("T", self.interval - self.first).array(), np.float32)
+
+    def fitted(self, config: SpatimeConfig, earlier: int) -> Fitted:
+        """Return the fit of the frame in the middle of the interval.
+
+        What it lacks in noise is measured in the first frame that is made; so an earlier interval
+        is fitted, too, if it is in the block, as in a fit of the whole.
+        """
+        intervals = {self.interval}
+        if config.noise == "match" and earlier >= self.first:
+            intervals.add(earlier)
+        own = _own(config, self.block, [n + 0.5 - self.first for n in sorted(intervals)])
+        found: Fitted = finish(superresolve_job(self.block, own, Monitor()))
+        return found
+
+
+def _frame(image: Image, number: int) -> Image:
+    """Return a frame of a channel, whose places are counted from its first voxel."""
+    frame = image.take("T", number)
+    return frame.like(frame.data, translate=(0.0,) * len(frame.axes))
+
+
+def _lacking(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] | None:
+    """Return the noise that frames between frames lack, as in the whole; None if none is seen.
+
+    How much is kept is measured in the fit of a typical part, and noise in the frame in the middle
+    of the recording.
+
+    Parameters
+    ----------
+    fitted
+        The fit.
+    part
+        Of which it is.
+    image
+        A channel of the recording, with axis T.
+    """
     found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
     if found is None:
         return None
-    frame = image.take("T", image.sizes["T"] // 2).crop(**ranges).array()
+    frame = image.take("T", image.sizes["T"] // 2).crop(**part.ranges).array()
     return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
 
 
-def _chosen(image: Image, config: SpatimeConfig, interval: int) -> dict[str, Any] | None:
-    """Return what the frames around an interval choose, in a typical part; None if they cannot.
+def _chosen(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] | None:
+    """Return what held-out frames of a typical part choose; None if nothing but noise is there.
+
+    The range of grey levels is that of all windows in which a typical part was looked for.
 
     Parameters
     ----------
-    image
-        A channel of the recording, with axis T.
-    config
-        The settings.
-    interval
-        Number of the frame at which it begins.
+    fitted, part, image
+        As for `_lacking`.
     """
-    try:
-        fitted, _ = _typical_fit(image, config, interval)
-    except DataError:  # nothing is seen there, or it is not finite
+    frame = part.frame
+    found = Chosen.of_fit(fitted)
+    if not shows_something(frame) or found.span <= LEAST_SPAN or found.contrast <= 0:
         return None
-    return replace(Chosen.of_fit(fitted), shape=frame_shape(image)).settings
-
-
-def _typical_fit(
-    image: Image, config: SpatimeConfig, interval: int
-) -> tuple[Fitted, dict[str, slice]]:
-    """Return a fit of one frame in an interval, and the typical part of the frames it is of."""
-    near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
-    place = image.take("T", interval)
-    part = typical(place.like(place.data, translate=(0.0,) * len(place.axes)))
-    ranges = {}
-    for axis, start, step in zip(part.axes, part.translate, part.scale, strict=True):
-        first = round(start / step)
-        ranges[axis] = slice(first, first + part.sizes[axis])
-    block = comparable(image.crop(T=slice(*near), **ranges))[0]
-    block = block.like(block.array())
-    own = _own(config, block, [interval + 0.5 - near[0]]).replace(max_seconds=None)
-    fitted: Fitted = finish(superresolve_job(block, own, Monitor()))
-    return fitted, ranges
+    low, high = np.percentile(frame, GREY_LEVELS)
+    others = [
+        np.percentile(np.asarray(window.array(), np.float32), GREY_LEVELS)
+        for window in windows(_frame(image, part.interval))
+    ]
+    below = max(0.0, *(float(low - one[0]) for one in others))
+    above = max(0.0, *(float(one[1] - high) for one in others))
+    found = found.widened(
+        below if np.isfinite(below) else 0.0, above if np.isfinite(above) else 0.0
+    )
+    return replace(found, shape=frame_shape(image)).settings
 
 
 def _added(facts: Mapping[str, Any], part: Part) -> AddedNoise | None:
