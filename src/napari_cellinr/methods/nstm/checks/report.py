@@ -366,9 +366,14 @@ def _no_motion(
         f"({static:.2f} against {moved:.2f} σ), so the result is static."
     )
     smallest = None if rejected is None else rejected.smallest
+    parts_move = smallest is not None and np.isinf(smallest)
     if not explained:
-        return f"{sentence} It does not explain the frames: check the optics, or what else changes."
-    if smallest is not None and np.isinf(smallest):
+        text = f"{sentence} It does not explain the frames: check the optics, or what else changes."
+        return text + parts_move * (
+            " With these optics, parts of the frames are much more likely if they move. Do not "
+            "take the specimen to be at rest."
+        )
+    if parts_move:
         return (
             f"{sentence} But parts of the frames are much more likely if they move. Do not take "
             "the specimen to be at rest: record more light or more frames."
