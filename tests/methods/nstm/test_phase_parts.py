@@ -15,13 +15,14 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.methods.nstm import job
 from napari_cellinr.methods.nstm.checks.halves import Halves
+from napari_cellinr.methods.nstm.costs import cost
 from napari_cellinr.methods.nstm.phases import choice
 from napari_cellinr.methods.nstm.phases.likelihood import (
     LocalMotion,
     _likelihood,
     local_motion,
 )
-from napari_cellinr.methods.nstm.phases.seen import filled, motion_of_seen
+from napari_cellinr.methods.nstm.phases.seen import FEW_FRAMES, filled, motion_of_seen
 from napari_cellinr.methods.nstm.phases.spectra import (
     inverse_covariance,
     products_at_rest,
@@ -31,6 +32,7 @@ from napari_cellinr.methods.nstm.phases.start import (
     ADDED_NOISE,
     ERROR_FACTOR,
     LEAST_GAIN,
+    MANY_FRAMES,
     PART_ATTEMPTS,
     resting_limit,
 )
@@ -336,3 +338,12 @@ def test_parts_at_rest_are_not_tried():
     assert not set(PART_ATTEMPTS) & set(names)
     assert not fitted.report["moves"]
     assert not any("Do not take the specimen" in text for text in fitted.report["warnings"])
+
+
+@pytest.mark.parametrize(("frames", "looked"), [(2, False), (3, True), (8, True), (9, False)])
+def test_the_estimate_counts_the_look_at_parts_of_few_frames(frames, looked):
+    image = Image(np.zeros((frames, 64, 64), np.float32), "TYX")
+    config = NSTMConfig(optics=OPTICS)
+    more = cost(image, config).seconds - cost(image, config.replace(restart=False)).seconds
+    assert (more > 0) == looked
+    assert looked == (FEW_FRAMES <= frames <= MANY_FRAMES)
