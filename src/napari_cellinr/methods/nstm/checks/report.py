@@ -369,10 +369,11 @@ def _no_motion(
     parts_move = smallest is not None and np.isinf(smallest)
     if not explained:
         text = f"{sentence} It does not explain the frames: check the optics, or what else changes."
-        return text + parts_move * (
+        doubt = (
             " With these optics, parts of the frames are much more likely if they move. Do not "
             "take the specimen to be at rest."
         )
+        return text + doubt if parts_move else text
     if parts_move:
         return (
             f"{sentence} But parts of the frames are much more likely if they move. Do not take "
