@@ -102,6 +102,11 @@ class Checkpoint:
             return False
         return self._is_marked or not lock.is_of_another(self.folder)
 
+    @property
+    def continued(self) -> Mapping[str, NDArray[Any]] | None:
+        """State from which the next optimisation continues, if it is one of a continued fit."""
+        return None if self._counts.get("steps") else self.saved_steps.get(self.scope)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Lock the folder while the job runs, so that no other job resumes or deletes it.
@@ -127,6 +132,24 @@ class Checkpoint:
         self.scope = scope
         self._counts.clear()
 
+    @contextmanager
+    def within(self, scope: str) -> Iterator[None]:
+        """Put entries into a scope inside the present one; later ones are numbered as without it.
+
+        So work that some runs do and others do not leaves the names of all other entries alone.
+
+        Parameters
+        ----------
+        scope
+            Name of the part of the job, such as `parts-1`.
+        """
+        outer, counts = self.scope, dict(self._counts)
+        self.enter(".".join(part for part in (outer, scope) if part))
+        try:
+            yield
+        finally:
+            self.scope, self._counts = outer, counts
+
     def holds(self, scope: str) -> bool:
         """Return whether anything is stored for a part of the job."""
         names = () if self._files is None else self._files.names
@@ -135,9 +158,9 @@ class Checkpoint:
     def entry(self, kind: str) -> CheckpointEntry:
         """Return the next entry of this kind; a job requests its entries in a fixed order."""
         number = self._counts.get(kind, 0)
-        self._counts[kind] = number + 1
         name = ".".join(part for part in (self.scope, kind, str(number)) if part)
-        known = self.saved_steps.get(self.scope) if (kind, number) == ("steps", 0) else None
+        known = self.continued if kind == "steps" else None
+        self._counts[kind] = number + 1
         return CheckpointEntry(self, name, known)
 
     def initial_parameters(self) -> Mapping[str, NDArray[Any]] | None:

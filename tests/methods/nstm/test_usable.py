@@ -105,6 +105,12 @@ def test_a_single_frame_with_data_is_refused():
     check_enough({}, 1)
 
 
+@pytest.mark.parametrize("n_frames", [1, 2, 6])
+def test_frames_that_all_have_no_data_are_refused(n_frames):
+    with pytest.raises(DataError, match=f"all {n_frames} frames have no data"):
+        check_enough(dict.fromkeys(range(n_frames), "blank"), n_frames)
+
+
 @pytest.mark.parametrize("kind", ["frame", "column"])
 def test_saturation_changes_no_other_frame(kind):
     """The unit of the fit once was the level of a saturated frame, so that nothing converged."""

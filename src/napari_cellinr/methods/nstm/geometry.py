@@ -51,8 +51,8 @@ def model_settings(fit: Fitted | Stored) -> Mapping[str, Any]:
     None; `first`, `last` and `frames` are times, in seconds if `timed`, else in frames; `moves`
     is False for a static scene; `transmitted` is the contrast of the frames relative to that
     of the scene; `channels` names the channels of the scene; `halves` is the number of motions that
-    were fitted to a part of the pixels, 0 if it is missing, `seen` that part, and `shared` how much
-    larger errors are than their differences, 1 if it is missing.
+    were fitted to a part of the pixels, 0 if it is missing, `seen` that part, and
+    `error_factor` how much larger errors are than their differences, 1 if it is missing.
     """
     found: Mapping[str, Any] = fit.model or fit.report["field"]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.nstm import EXTRAS
-from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted
@@ -43,24 +42,27 @@ from napari_cellinr.methods.nstm.phases.choice import better_by_parts
 from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
 from napari_cellinr.methods.nstm.phases.start import (
     LOOKING,
-    WAYS,
+    PART_ATTEMPTS,
     GuidedProblem,
     can_be_local,
+    continues_guided,
     take_local_motion,
 )
 from napari_cellinr.methods.nstm.plan import check_reference, check_times, frame_times, plan
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.recording.channels import motion_source
 from napari_cellinr.methods.nstm.rendering.aligned import aligned, can_align
+from napari_cellinr.methods.nstm.resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    import torch
     from numpy.typing import NDArray
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fitting.checkpoint import Checkpoint
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Message, Outcome, Progress
     from napari_cellinr.image import Image
@@ -94,32 +96,6 @@ FEW, STRAIGHT = 4, 0.8
 """Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
 
 
-@dataclass(frozen=True)
-class _Resources:
-    """Device of a fit, whether it computes moved scenes twice to save memory, and warnings.
-
-    Attempts with other resources than the first have scopes of their own in the checkpoint, so that
-    each finds its own state whatever memory is free when the job resumes.
-    """
-
-    device: torch.device
-    recompute: bool = False
-    name: str = ""
-    warnings: tuple[str, ...] = ()
-
-    def with_less_memory(self) -> _Resources:
-        """Return what needs less memory than this; raise `FitError` if nothing does."""
-        if not self.recompute:
-            text = "Memory was short: moved scenes were computed twice, so each step took longer."
-            return replace(self, recompute=True, name="recompute", warnings=(text,))
-        if self.device.type != "cpu":
-            text = "GPU memory was short: the fit continued on the CPU."
-            return replace(self, device=choose_device("cpu"), name="cpu", warnings=(text,))
-        raise FitError(
-            "there is not enough memory; close other programs, or fit a crop or fewer frames."
-        )
-
-
 ROLES = ("result", "motion", "speed", "confidence", "motion-error")
 """Role of each image; without a check of the motion, there is no last one."""
 
@@ -141,7 +117,7 @@ def reconstruct_job(
     monitor
         Of the job.
     """
-    resources = _Resources(choose_device(config.device))
+    resources = Resources(choose_device(config.device))
     recording, source = source, motion_source(source, config)
     if resources.device.type == "cpu":
         check_memory(source, config)
@@ -156,7 +132,7 @@ def reconstruct_job(
     check_layers(config, measurement.model)
     attempts = _attempts(measurement, config, plan(measurement, config).without)
     layered = any(name == LAYERS for name, _, _ in attempts)
-    ways = len(WAYS) * (config.check_motion and can_be_local(measurement.model))
+    ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
     most = len(attempts) + (config.moving and config.restart) * (1 + ways)
     best: tuple[NSTMProblem, Outcome] | None = None
     spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
@@ -173,10 +149,11 @@ def reconstruct_job(
         found: tuple[NSTMProblem, Outcome] | None = None
         named = partial(lasting, later=check_steps(settings))
         while found is None:
-            if resources.name:
-                monitor.checkpoint.enter(f"attempt-{len(tried)}.{resources.name}")
             try:
-                with monitor.part(_caption(len(tried) + 1, most), named=named):
+                with (
+                    _scope(monitor.checkpoint, tried, layers, resources),
+                    monitor.part(_caption(len(tried) + 1, most), named=named),
+                ):
                     found = yield from _fit(
                         measurement, planned, settings, source, resources, extras, layers, monitor
                     )
@@ -283,7 +260,7 @@ def _fit(
     planned: Plan,
     config: NSTMConfig,
     source: Image,
-    resources: _Resources,
+    resources: Resources,
     extras: dict[str, bool],
     layers: MovingLight | MovingObjects | LocalMotion | None,
     monitor: Monitor,
@@ -293,7 +270,8 @@ def _fit(
     With several layers, the fit starts with what was found for them; it is computed if not given.
     """
     give_back()
-    kind = GuidedProblem if isinstance(layers, LocalMotion) else NSTMProblem
+    guided = isinstance(layers, LocalMotion) or continues_guided(monitor.checkpoint)
+    kind = GuidedProblem if guided else NSTMProblem
     problem = kind(
         measurement,
         planned,
@@ -312,6 +290,26 @@ def _fit(
     outcome = yield from optimise(problem, config, monitor)
     give_back()
     return problem, outcome
+
+
+def _scope(
+    checkpoint: Checkpoint,
+    tried: Sequence[Mapping[str, Any]],
+    layers: MovingLight | MovingObjects | LocalMotion | None,
+    resources: Resources,
+) -> AbstractContextManager[None]:
+    """Return the scope of the next attempt in the checkpoint.
+
+    Those with the motion of parts have their own, so that all others are numbered as without them,
+    as in checkpoints of versions that did not look at parts.
+    """
+    parts = sum(one["attempt"] in PART_ATTEMPTS for one in tried)
+    if isinstance(layers, LocalMotion):
+        names = (f"parts-{parts + 1}", resources.name)
+        return checkpoint.within(".".join(name for name in names if name))
+    if resources.name:
+        checkpoint.enter(f"attempt-{len(tried) - parts}.{resources.name}")
+    return nullcontext()
 
 
 def _explains(found: tuple[NSTMProblem, Outcome]) -> bool:

@@ -252,8 +252,9 @@ def _fit(
 
 def _begin_with_parts(problem: NSTMProblem, number: int, given: float, monitor: Monitor) -> None:
     """Give a fit that checks a motion that of parts, found with a noise of its own."""
-    found = replace(motion_of_parts(problem, number), given=given)
-    take_local_motion(problem, found, monitor)
+    found = motion_of_parts(problem, monitor, number)
+    if found is not None:  # else the fit that follows ends at once
+        take_local_motion(problem, replace(found, given=given), monitor)
 
 
 class _Compared(NamedTuple):

@@ -366,13 +366,19 @@ def _no_motion(
         f"({static:.2f} against {moved:.2f} σ), so the result is static."
     )
     smallest = None if rejected is None else rejected.smallest
-    if smallest is not None and np.isinf(smallest):
+    parts_move = smallest is not None and np.isinf(smallest)
+    if not explained:
+        text = f"{sentence} It does not explain the frames: check the optics, or what else changes."
+        doubt = (
+            " With these optics, parts of the frames are much more likely if they move. Do not "
+            "take the specimen to be at rest."
+        )
+        return text + doubt if parts_move else text
+    if parts_move:
         return (
             f"{sentence} But parts of the frames are much more likely if they move. Do not take "
             "the specimen to be at rest: record more light or more frames."
         )
-    if not explained:
-        return f"{sentence} It does not explain the frames: check the optics, or what else changes."
     if smallest is not None and smallest <= SEEN * reach:
         return (
             f"{sentence} Parts of the frames exclude motion of {smallest:.0f} pixels or more, by "

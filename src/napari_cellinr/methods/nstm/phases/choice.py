@@ -12,9 +12,9 @@ from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.halves import fit_halves
 from napari_cellinr.methods.nstm.layers.choice import WORTH_IT, is_known
 from napari_cellinr.methods.nstm.phases.start import (
+    LEAST_GAIN,
     LOOKING,
-    MOVES,
-    WAYS,
+    PART_ATTEMPTS,
     motion_of_parts,
     resting_limit,
 )
@@ -39,8 +39,9 @@ def better_by_parts(best: Found, attempt: Attempt, monitor: Monitor) -> Steps:
     """Return a fit that begins with the motion of parts, if it predicts unseen pixels better.
 
     It is tried where the motion of the best fit is not known, or none was found. Its error on
-    held-out pixels has to be smaller, and that of the fits that check it, too. What parts at rest
-    exclude is noted with the check of the best fit.
+    held-out pixels has to be smaller, and that of the fits that check it, too. Only the scene has
+    not seen these pixels: the motion of parts, which is kept or begun with, was found from all
+    pixels with data. What parts at rest exclude is noted with the check of the best fit.
 
     Parameters
     ----------
@@ -50,22 +51,30 @@ def better_by_parts(best: Found, attempt: Attempt, monitor: Monitor) -> Steps:
         Makes a fit of a name, settings, optional parts and a beginning.
     monitor
         Of the job.
+
+    Returns
+    -------
+    tuple
+        The better fit and its outcome; `best` if the job was stopped or its time limit reached.
     """
     problem, outcome = best
     assert problem.halves is not None
+    if monitor.stopped or monitor.is_late:
+        return best
     known = partial(is_known, best)
     if problem.halves.moves and (yield from in_background(LOOKING, known, monitor, needed=True)):
         return best
-    look = partial(motion_of_parts, problem)
+    look = partial(motion_of_parts, problem, monitor)
     found = yield from in_background(LOOKING, look, monitor, needed=True)
-    assert found is not None
+    if found is None:  # stopped, or late
+        return best
     problem.halves = replace(problem.halves, smallest=resting_limit(found))
-    if found.gain < MOVES:
+    if found.gain < LEAST_GAIN:
         return best
     extras = {name: getattr(problem, name) for name in EXTRAS}
     settings = problem.config.replace(coarse_to_fine=False)
     tried: list[Found] = []
-    for name, given in WAYS.items():
+    for name, given in PART_ATTEMPTS.items():
         one = yield from attempt(name, settings, extras, replace(found, given=given))
         if one[1].stopped != "steps":
             return best

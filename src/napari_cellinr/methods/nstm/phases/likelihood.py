@@ -14,57 +14,58 @@ pairs of frames of a function of s_l - s_k, which one Fourier transform gives fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
+from scipy.ndimage import map_coordinates, spline_filter
+
+from napari_cellinr.methods.nstm.phases.spectra import (
+    TRANSFORM_SIDE,
+    inverse_covariance,
+    products_at_rest,
+    smaller_transfer,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    Transfer = tuple[NDArray[np.complexfloating], NDArray[np.complexfloating]]
+    from napari_cellinr.methods.nstm.phases.spectra import Transfer
+
     Likelihood = Callable[[int, int, NDArray[np.float64]], NDArray[np.float64]]
 
-__all__ = ["WIDTH", "LocalMotion", "filled", "local_motion"]
+__all__ = ["LARGEST_MOTION", "PART_WIDTH", "LocalMotion", "local_motion", "part_places"]
 
-WIDTH = 9.0
-"""Standard deviation in pixels of the part of a frame that is looked at."""
+PART_WIDTH = 9.0
+"""Standard deviation in pixels of the part of a frame that is looked at: narrower ones hold too
+little light, wider ones several motions (docs/decisions/motion-layers.md)."""
 
 SPACING, MOST_PARTS = 5.0, 200
-"""Pixels between parts, unless there were more of them than that."""
+"""Pixels between parts, about half of their width, unless there were more of them than that, for
+the sake of time."""
 
 EDGE = 6
-"""Pixels between the outermost parts and the edge."""
+"""Pixels between the outermost parts and the edge: nearer, most of their window is empty."""
 
-FAR = 10.0
+LARGEST_MOTION = 10.0
 """Largest motion in pixels that is looked for: further away, a part does not see itself."""
 
 ROUNDS = 4
 """How often the part moves with what was found: one that rests sees too little motion."""
 
-FREE = 2.0
-"""Standard deviation in pixels of the places in single frames around uniform motion."""
+OFF_UNIFORM = 2.0
+"""Standard deviation in pixels of the places in single frames around uniform motion: a single frame
+shows one direction only, so that its place is not left free."""
 
-POWERS = tuple(np.geomspace(1e-2, 3.0, 6))
-LENGTHS = (1.2, 2.0, 3.0)
-ABSORBED = ((0.1, 0.0), (0.3, 0.0), (0.05, 0.95), (0.1, 0.95), (0.2, 0.95))
-"""Power of the phase per pixel, width of its structures in pixels, absorption relative to phase and
-correlation of both, of which the most likely ones are taken."""
+EXCLUDED = 8.0
+"""Loss of log-likelihood at which motion is excluded: less than `start.LEAST_GAIN`, since half of
+the parts have to lose it, not one (docs/decisions/motion-layers.md, "Rest")."""
 
-CLEAR = 8.0
-"""Loss of log-likelihood at which motion is excluded."""
-
-WRONG = 0.1
-"""Part of the weight of a part that the approximations of the optics may cost."""
-
-SIDE = 64
-"""Pixels along a side of what is transformed for each part of larger frames."""
-
-BESIDE = 1.5
-"""Standard deviation in pixels of the neighbourhood that fills pixels without data."""
+OPTICS_ERROR = 0.1
+"""Part of the weight of a part that the approximations of the optics may cost: without it,
+specimens at rest seemed to move (docs/decisions/motion-layers.md, "Rest")."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class LocalMotion:
     weights
         Log-likelihood of its motion above that of any motion, (parts,).
     gain
-        Log-likelihood of uniform motion above that of rest, and above `WRONG` of the weight; of the
-        part where it is largest.
+        Log-likelihood of uniform motion above that of rest, and above `OPTICS_ERROR` of the
+        weight; of the part where it is largest.
     smallest
         Uniform motion in pixels that the frames of half of the parts exclude if they rest.
     given
@@ -112,10 +113,12 @@ def local_motion(
     moments: NDArray[np.floating],
     noise: float,
     *,
-    reach: float = FAR,
-    width: float = WIDTH,
-) -> LocalMotion:
-    """Return the most likely motion of parts of the frames.
+    places: NDArray[np.float64] | None = None,
+    reach: float = LARGEST_MOTION,
+    width: float = PART_WIDTH,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> LocalMotion | None:
+    """Return the most likely motion of parts of the frames, by their marginal likelihood.
 
     Parameters
     ----------
@@ -130,82 +133,60 @@ def local_motion(
         When each frame was taken, 0 at the first and 1 at the last.
     noise
         Standard deviation of the noise.
+    places
+        Middle of each part, (parts, 2) in pixels; a grid of them if not given.
     reach
         Largest motion over the recording in pixels.
     width
         Standard deviation in pixels of a part.
+    is_stopped
+        Whether to end, asked between two parts.
+
+    Returns
+    -------
+    LocalMotion or None
+        None if it was stopped.
     """
-    if max(grid) > 1.5 * SIDE:
-        transfer, grid = _smaller(transfer, grid)
+    if places is None:
+        places = part_places(frames.shape[1:])
+    if max(grid) > 1.5 * TRANSFORM_SIDE:
+        transfer, grid = smaller_transfer(transfer, grid)
     times = np.asarray(moments, float) - 0.5
-    sides = np.array(frames.shape[1:])
-    spacing = max(SPACING, float(np.sqrt(sides.prod() / MOST_PARTS)))
-    edges = np.minimum(EDGE, sides // 2)
-    rows, columns = (np.arange(e, n - e + 1, spacing) for e, n in zip(edges, sides, strict=True))
-    places = np.array([(y, x) for y in rows for x in columns], float)
-    middle = int(np.ceil(min(reach, FAR)))
+    middle = int(np.ceil(min(reach, LARGEST_MOTION)))
     speeds = np.stack(np.meshgrid(*[np.arange(-middle, middle + 1.0)] * 2, indexing="ij"))
-    products, found = _at_rest(frames, grid), list[_Part]()
+    products, found = products_at_rest(frames, grid), list[_Part]()
     for _ in range(2):  # the spectra that suit the frames at rest do not suit those that move
-        inverse = _inverse_covariance(products, transfer, grid, noise)
-        found = [_of_part(frames, inverse, grid, times, place, speeds, width) for place in places]
+        inverse = inverse_covariance(products, transfer, grid, noise)
+        found = []
+        for place in places:
+            if is_stopped():
+                return None
+            found.append(_of_part(frames, inverse, grid, times, place, speeds, width))
         products = _of_parts(frames, grid, times, found, width)
     shifts, weights, curves = (
         np.stack(values) for values in zip(*(part[1:] for part in found), strict=True)
     )
     resting = curves[:, middle, middle]
     best = curves.max((1, 2))
-    gain = float((best - resting - WRONG * (best - np.median(curves, (1, 2)))).max())
+    gain = float((best - resting - OPTICS_ERROR * (best - np.median(curves, (1, 2)))).max())
     far = np.linalg.norm(speeds, axis=0)
     lost = [np.median(resting - curves[:, far > n - 0.5].max(1)) for n in range(1, middle + 1)]
-    smallest = next((n for n, loss in enumerate(lost, start=1) if loss >= CLEAR), np.inf)
+    smallest = next((n for n, loss in enumerate(lost, start=1) if loss >= EXCLUDED), np.inf)
     return LocalMotion(places, shifts, weights, gain, float(smallest))
 
 
-def filled(frames: NDArray[np.floating], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return frames whose unseen pixels are the mean of the seen ones beside them.
+def part_places(sides: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the middles of the parts of frames, (parts, 2) in pixels.
 
     Parameters
     ----------
-    frames
-        Contrast, (frames, Y, X).
-    seen
-        Which pixels count.
+    sides
+        Size of a frame, (Y, X).
     """
-    sigma = (0.0, BESIDE, BESIDE)
-    weight = gaussian_filter(seen.astype(float), sigma)
-    mean = gaussian_filter(np.where(seen, frames, 0.0).astype(float), sigma)
-    values: NDArray[np.float64] = np.where(seen, frames, mean / np.maximum(weight, 0.1))
-    return values
-
-
-def _smaller(transfer: Transfer, grid: tuple[int, int]) -> tuple[Transfer, tuple[int, int]]:
-    """Return transfer functions on a grid of SIDE pixels at most, by their point responses."""
-    small = tuple(min(SIDE, n) for n in grid)
-    places = [
-        np.r_[: (n + 1) // 2, n_all - n // 2 : n_all] for n, n_all in zip(small, grid, strict=True)
-    ]
-    parts = []
-    for part in transfer:
-        response = np.fft.irfft2(part, grid)[:, places[0]][..., places[1]]
-        parts.append(np.fft.rfft2(response))
-    return (parts[0], parts[1]), (small[0], small[1])
-
-
-def _tiles(frames: NDArray[np.floating], grid: tuple[int, int]) -> Iterator[NDArray[np.floating]]:
-    """Yield parts of the frames that a transform can hold."""
-    for y in range(0, frames.shape[1], grid[0]):
-        for x in range(0, frames.shape[2], grid[1]):
-            yield frames[:, y : y + grid[0], x : x + grid[1]]
-
-
-def _at_rest(frames: NDArray[np.floating], grid: tuple[int, int]) -> NDArray[np.complexfloating]:
-    """Return the mean products of the spectra of all frames, (Y, X, K, K), per pixel."""
-    tiles = list(_tiles(frames, grid))
-    spectra = [np.moveaxis(np.fft.rfft2(tile, grid), 0, -1) for tile in tiles]
-    total = sum(one[..., :, None] * one[..., None, :].conj() for one in spectra)
-    products: NDArray[np.complexfloating] = total / frames[0].size
-    return products
+    spacing = max(SPACING, float(np.sqrt(np.prod(sides) / MOST_PARTS)))
+    edges = np.minimum(EDGE, np.array(sides) // 2)
+    rows, columns = (np.arange(e, n - e + 1, spacing) for e, n in zip(edges, sides, strict=True))
+    return np.array([(y, x) for y in rows for x in columns], float)
 
 
 def _of_parts(
@@ -215,7 +196,26 @@ def _of_parts(
     found: Sequence[_Part],
     width: float,
 ) -> NDArray[np.complexfloating]:
-    """Return the same of parts that are moved back by their motion, weighted by how sure it is."""
+    """Return the mean products of the spectra of parts, each moved back by its motion.
+
+    Parameters
+    ----------
+    frames
+        Contrast, (frames, Y, X).
+    grid
+        Size of the transform, (Y, X).
+    times
+        Of the frames, -0.5 at the first and 0.5 at the last, (frames,).
+    found
+        The parts and their motion.
+    width
+        Standard deviation of a part in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X // 2 + 1, frames, frames), complex, per pixel of the window.
+    """
     ky, kx = np.fft.fftfreq(grid[0])[:, None], np.fft.rfftfreq(grid[1])[None]
     total: Any = 0.0
     for part in found:
@@ -228,39 +228,6 @@ def _of_parts(
     return products
 
 
-def _inverse_covariance(
-    products: NDArray[np.complexfloating], transfer: Transfer, grid: tuple[int, int], noise: float
-) -> NDArray[np.complexfloating]:
-    """Return the inverse covariance of the frames at rest for each frequency, (Y, X, K, K).
-
-    Spectra are Gaussian; of those that are tried, that with which the products are most likely.
-    """
-    absorption, phase = (np.moveaxis(part, 0, -1) for part in transfer)
-    ky, kx = np.fft.fftfreq(grid[0])[:, None], np.fft.rfftfreq(grid[1])[None]
-    squared = (2 * np.pi) ** 2 * (ky**2 + kx**2)
-    twice = np.full(absorption.shape[1], 2.0)  # negative frequencies are not stored
-    twice[0] = 1.0
-    if grid[1] % 2 == 0:
-        twice[-1] = 1.0
-    of_phase, of_absorption = (
-        part[..., None] * part[..., None, :].conj() for part in (phase, absorption)
-    )
-    of_both = phase[..., None] * absorption[..., None, :].conj()
-    of_both = of_both + absorption[..., None] * phase[..., None, :].conj()
-    rest = noise**2 * np.eye(products.shape[-1])
-    best, kept = -np.inf, np.linalg.inv(rest + of_phase)
-    for length, (part, alike), power in product(LENGTHS, ABSORBED, POWERS):
-        shape = power * np.exp(-squared * length**2)[..., None, None]
-        covariance = rest + shape * (of_phase + part**2 * of_absorption + alike * part * of_both)
-        inverse = np.linalg.inv(covariance)
-        misfit = np.einsum("yxkl,yxlk->yx", inverse, products).real
-        spread = np.linalg.slogdet(covariance)[1]
-        likely = -0.5 * float(((misfit + spread) * twice).sum())
-        if likely > best:
-            best, kept = likely, inverse
-    return kept
-
-
 def _of_part(
     frames: NDArray[np.floating],
     inverse: NDArray[np.complexfloating],
@@ -270,7 +237,19 @@ def _of_part(
     speeds: NDArray[np.float64],
     width: float,
 ) -> _Part:
-    """Return the most likely motion of a part."""
+    """Return the most likely motion of a part, uniform at first, then of each frame.
+
+    Parameters
+    ----------
+    frames, inverse, grid, width
+        As for `_likelihood`.
+    times
+        Of the frames, -0.5 at the first and 0.5 at the last, (frames,).
+    place
+        Middle of the part, (2,) in pixels.
+    speeds
+        Motions over the recording that are tried, (2, Y, X) in pixels.
+    """
     n = len(times)
     square = np.stack(np.meshgrid(*[np.linspace(-1, 1, 9)] * 2, indexing="ij"))
     speed, curve, best = np.zeros(2), None, 0.0
@@ -289,7 +268,7 @@ def _of_part(
         for k in range(n):
             near = shifts[k][:, None, None] + size * square
             off = near - (times[k] * speed)[:, None, None]
-            values = -0.5 * (off**2).sum(0) / FREE**2
+            values = -0.5 * (off**2).sum(0) / OFF_UNIFORM**2
             for other in range(n):
                 if other != k:
                     values = values + likely(k, other, shifts[other][:, None, None] - near)
@@ -310,11 +289,19 @@ def _likelihood(
     Parameters
     ----------
     frames, inverse, grid
-        As above.
+        Contrast, (frames, Y, X); inverse covariance of their spectra for each frequency,
+        (Y, X // 2 + 1, frames, frames); and size of the transform, (Y, X).
     middles
-        Of the part in each frame, (frames, 2).
+        Of the part in each frame, (frames, 2) in pixels.
     width
-        Its standard deviation.
+        Its standard deviation in pixels.
+
+    Returns
+    -------
+    callable
+        For two frames and shifts of the second against the first, (2, …) in pixels, their summand
+        in the marginal log-likelihood of the frames, with the scene integrated out: the determinant
+        of the covariance does not depend on the motion, so that its quadratic form is all.
     """
     spectra = _windowed(frames, grid, middles, width)
     curves = {}

@@ -9,59 +9,69 @@ import numpy as np
 import torch
 
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
-from napari_cellinr.methods.nstm.phases.likelihood import WIDTH, LocalMotion, filled, local_motion
+from napari_cellinr.methods.nstm.phases.likelihood import PART_WIDTH, LocalMotion
+from napari_cellinr.methods.nstm.phases.seen import FEW_FRAMES, motion_of_seen
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.optics.dpc import DPCModel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_cellinr.fitting.checkpoint import Checkpoint
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.optics.base import ForwardModel
 
 __all__ = [
+    "LEAST_GAIN",
     "LOOKING",
-    "MOVES",
-    "WAYS",
+    "PART_ATTEMPTS",
     "GuidedProblem",
     "can_be_local",
+    "continues_guided",
     "motion_of_parts",
     "resting_limit",
     "take_local_motion",
 ]
 
+_GIVEN = "given"
+"""Name under which a saved fit stores `GuidedProblem.given`."""
+
 LOOKING = "looking at the motion of parts"
 """Caption for users."""
 
-WAYS = {"motion of parts first": 0.5, "motion of parts": 1.0}
-"""Name of each attempt, and the part of its steps in which the motion of parts is kept."""
+PART_ATTEMPTS = {"motion of parts first": 0.5, "motion of parts": 1.0}
+"""Name of each attempt, and the part of its steps in which the motion of parts is kept: which one
+is better depends on the recording, see the table in docs/decisions/motion-layers.md."""
 
-MOVES = 12.0
+LEAST_GAIN = 12.0
 """`LocalMotion.gain` from which a part moves: at most 2.3 in 23 recordings at rest, 27 or more in
-25 where something moved."""
+25 where something moved (docs/decisions/motion-layers.md, "Rest")."""
 
-FEW_FRAMES, MANY_FRAMES = 3, 8
-"""Frames of a recording whose parts are looked at."""
+MANY_FRAMES = 8
+"""Largest number of frames whose parts are looked at: time grows with the number of pairs."""
 
-NEAR = 2.5
-"""Standard deviation in pixels of the neighbourhood in which motion of parts is averaged."""
+AVERAGED_OVER = 2.5
+"""Standard deviation in pixels of the neighbourhood in which motion of parts is averaged: half of
+`SPACING`, so that the parts beside a point count."""
 
-ELSEWHERE = 1e-9
-"""Weight of parts far away, relative to those near."""
+FAR_WEIGHT = 1e-9
+"""Weight of parts far away relative to those near, so that it decides only where none is near."""
 
 STEPS, RATE = 150, 0.02
-"""Steps in which the model learns the motion, and their learning rate, which falls to a tenth."""
+"""Steps in which the model learns the motion, and their learning rate, which falls to a tenth. The
+target is smooth, so that few are enough."""
 
-WIDTHS = {0: WIDTH, 1: 6.0, 2: 12.0}
+PART_WIDTHS = {0: PART_WIDTH, 1: 6.0, 2: 12.0}
 """Width of the parts for the whole fit and for the two that check it: wrong motion that comes from
-the width differs between them."""
+the width differs between them. Chosen in docs/decisions/motion-layers.md, below "Measured"."""
 
-LESS = 3**-0.5
+ADDED_NOISE = 3**-0.5
 """Standard deviation of noise, relative to that of the frames, that leaves three quarters of their
-information."""
+information: that is inverse to the variance, which grows by a third. The fits see as much."""
 
-
-SHARED = 2.0
+ERROR_FACTOR = 2.0
 """Error of the motion of parts relative to what the fits that check it differ: they share half of
-it, such as what comes from the approximation of the optics."""
+it, such as what comes from the approximation of the optics (docs/decisions/motion-layers.md)."""
 
 
 class GuidedProblem(NSTMProblem):
@@ -84,7 +94,27 @@ class GuidedProblem(NSTMProblem):
 
     def model_settings(self) -> dict[str, Any]:
         """Return the usual settings, and how much larger errors are than differences of fits."""
-        return super().model_settings() | {"shared": SHARED}
+        return super().model_settings() | {"error_factor": ERROR_FACTOR}
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """Return the usual values, and how long the motion is given, for a fit that continues."""
+        return super().memory() | {_GIVEN: torch.tensor(self.given, dtype=torch.float64)}
+
+    def remember(self, memory: Mapping[str, torch.Tensor]) -> None:
+        """Take what `memory` returned."""
+        super().remember(memory)
+        self.given = float(memory.get(_GIVEN, self.given))
+
+
+def continues_guided(checkpoint: Checkpoint) -> bool:
+    """Return whether the next optimisation continues that of a `GuidedProblem`.
+
+    Parameters
+    ----------
+    checkpoint
+        Of the job. Fits of earlier versions do not tell, and continue as an `NSTMProblem`.
+    """
+    return f"problem.{_GIVEN}" in (checkpoint.continued or {})
 
 
 def can_be_local(optics: ForwardModel) -> bool:
@@ -98,34 +128,50 @@ def can_be_local(optics: ForwardModel) -> bool:
     return isinstance(optics, DPCModel) and FEW_FRAMES <= optics.n_shots <= MANY_FRAMES
 
 
-def motion_of_parts(problem: NSTMProblem, number: int = 0) -> LocalMotion:
+def motion_of_parts(problem: NSTMProblem, monitor: Monitor, number: int = 0) -> LocalMotion | None:
     """Return the most likely motion of parts of the frames.
+
+    It is found from all pixels with data, also those that the fit holds out, and for a fit that
+    checks the motion also from those that this one does not see: filled from beside, a quarter of
+    the pixels cost more than the width of the parts (docs/decisions/motion-layers.md). So what such
+    a fit has not seen is unseen by its scene only, and the added noise, not the pixels, makes the
+    motions of both fits differ.
 
     Parameters
     ----------
     problem
         A fit to these frames.
+    monitor
+        Of the job, which may be stopped or late.
     number
         0, or that of a fit that checks the motion: noise is added, which leaves three quarters of
         the information, and the parts are narrower or wider.
+
+    Returns
+    -------
+    LocalMotion or None
+        None if the job was stopped or its time limit reached.
     """
     optics, noise = problem.optics, problem.plan.noise
     assert isinstance(optics, DPCModel)
-    frames = filled(problem.frames.cpu().numpy(), ~problem.plan.bad)
+    seen = ~problem.plan.bad
+    frames = problem.frames.cpu().numpy()
     if number:
         generator = np.random.default_rng(problem.config.seed + number)
-        frames = frames + LESS * noise * generator.standard_normal(frames.shape)
-        noise *= (1 + LESS**2) ** 0.5
+        frames = frames + ADDED_NOISE * noise * generator.standard_normal(frames.shape)
+        noise *= (1 + ADDED_NOISE**2) ** 0.5
     patterns = np.arange(optics.n_shots) % len(optics.absorption)
     rows, columns = optics.grid(optics.data_shape[1:], optics.padding[0])
-    return local_motion(
+    return motion_of_seen(
         frames,
         (optics.absorption.cpu().numpy()[patterns], optics.phase.cpu().numpy()[patterns]),
         (rows, columns),
         problem.moments.cpu().numpy(),
         noise,
+        seen,
+        is_stopped=lambda: monitor.stopped or monitor.is_late,
         reach=2 * float(max(problem.plan.shape.displacement)),
-        width=WIDTHS[number],
+        width=PART_WIDTHS[number],
     )
 
 
@@ -142,7 +188,7 @@ def resting_limit(found: LocalMotion) -> float | None:
     float or None
         None if nothing is excluded.
     """
-    if found.gain >= MOVES:
+    if found.gain >= LEAST_GAIN:
         return math.inf
     return found.smallest if math.isfinite(found.smallest) else None
 
@@ -174,7 +220,7 @@ def take_local_motion(problem: NSTMProblem, found: LocalMotion, monitor: Monitor
     targets = []
     for moved in shifts.unbind(1):
         apart = (lattice - (places + moved)[..., None, None]).square().sum(1)
-        near = torch.exp(-apart / (2 * NEAR**2)) + ELSEWHERE / (1 + apart)
+        near = torch.exp(-apart / (2 * AVERAGED_OVER**2)) + FAR_WEIGHT / (1 + apart)
         near = near * weights[:, None, None]
         targets.append(-torch.einsum("nyx,nc->cyx", near, moved) / near.sum(0))
     target = torch.stack(targets)

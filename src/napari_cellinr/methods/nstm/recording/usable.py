@@ -84,7 +84,7 @@ def _stored_twice(frames: NDArray[np.float32], patterns: int) -> dict[int, str]:
 
 
 def check_enough(without: Mapping[int, str], n_frames: int) -> None:
-    """Raise `DataError` if a single frame is left, in which nothing moves.
+    """Raise `DataError` if no frame is left, or a single one of several.
 
     Parameters
     ----------
@@ -92,12 +92,19 @@ def check_enough(without: Mapping[int, str], n_frames: int) -> None:
         What `left_out` returned.
     n_frames
         Number of frames of the recording.
+
+    Raises
+    ------
+    DataError
+        If fewer than two frames are left, or none of a recording of one frame.
     """
-    if n_frames - len(without) < min(2, n_frames):
-        number = next(n for n in range(n_frames) if n not in without)
+    left = [number for number in range(n_frames) if number not in without]
+    if len(left) < min(2, n_frames):
+        but = f"frames but frame {left[0] + 1} of {n_frames}" if left else f"{n_frames} frames"
         raise DataError(
-            f"all frames but frame {number + 1} of {n_frames} have no data (they are blank, dark "
-            "or repeated); motion needs at least 2 frames that show the specimen. Give more frames."
+            f"all {but} have no data (they are blank, dark or repeated); a "
+            "reconstruction from several frames needs at least 2 that show the specimen. Give more "
+            "frames."
         )
 
 

@@ -141,7 +141,8 @@ class Rendering:
         layers = self.model.shape.layers
         seen = self.settings.get("seen", part_seen(layers, nonnegative=True))
         both = np.stack(apart).astype(np.float32)
-        more = np.float32(self.settings.get("shared", 1.0))
+        earlier = self.settings.get("shared", 1.0)  # its name in the first fits that had it
+        more = np.float32(self.settings.get("error_factor", earlier))
         return more * error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
 
     def _errors_with_noise(
