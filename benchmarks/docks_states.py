@@ -197,11 +197,13 @@ def main() -> None:
     parser.add_argument("--only", choices=("basic", "denoised", "moving"))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    resume.jobs_folder = lambda: Path(tempfile.gettempdir()) / "no jobs"  # of others
+    jobs = Path(tempfile.mkdtemp())  # so that no unfinished job of others is offered
+    resume.jobs_folder = lambda: jobs
     controller.preferences = lambda: Preferences(notifications=False)
     states = States(given.folder, tuple(given.size))
     for part in (basic, denoised, moving):
         if given.only in {None, part.__name__}:
+            states.viewer.layers.clear()
             part(states)
     states.viewer.close()
 
