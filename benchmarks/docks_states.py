@@ -33,6 +33,8 @@ WIDTH = 1000
 class States:
     """A viewer whose window is photographed."""
 
+    prefix = "docks-"
+
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         self.folder, self._size = folder, size
         self.viewer = self._viewer()
@@ -86,8 +88,8 @@ class States:
             height = round(picture.height * WIDTH / picture.width)
             picture = picture.resize((WIDTH, height), Picture.Resampling.LANCZOS)
         few = picture.quantize(256, dither=Picture.Dither.NONE)
-        few.save(self.folder / f"docks-{name}.png", optimize=True)
-        print(f"docks-{name}.png")
+        few.save(self.folder / f"{self.prefix}{name}.png", optimize=True)
+        print(f"{self.prefix}{name}.png")
 
 
 ACTIONS = ("denoise", "superresolve", "reconstruct")

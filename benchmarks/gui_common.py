@@ -34,16 +34,7 @@ def stack(path: str | None) -> Image:
     return embryo("membranes", (70, 256, 356)).raw
 
 
-def sample() -> Image:
-    """Return the raw image of the sample “Embryo membranes”."""
-    from napari_cellinr.simulate.embryo import embryo
-
-    return embryo("membranes").raw
-
-
-def open_dock(
-    image: Image, *, theme: str = "dark", width: int | None = None
-) -> tuple[napari.Viewer, DenoiseDock]:
+def open_dock(image: Image) -> tuple[napari.Viewer, DenoiseDock]:
     """Return a viewer that shows the image, and the dock in it."""
     import napari
 
@@ -51,12 +42,9 @@ def open_dock(
     from napari_cellinr.ui.layers.convert import add_images
 
     viewer = napari.Viewer(show=True)
-    viewer.theme = theme
     add_images(viewer, image)
     dock = DenoiseDock(viewer)
-    frame = viewer.window.add_dock_widget(dock, name="Denoise (CellINR restoration)", area="right")
-    if width:
-        frame.setFixedWidth(width)
+    viewer.window.add_dock_widget(dock, name="Denoise (CellINR restoration)", area="right")
     return viewer, dock
 
 
