@@ -6,14 +6,17 @@ import logging
 import os
 import sys
 import threading
+import time
 import warnings
 import weakref
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from napari_cellinr.errors import FileError, FitError
-from napari_cellinr.fitting.problem import Progress
+from napari_cellinr.fitting.problem import PreviewRequest, Progress
+from napari_cellinr.image import Image
 from napari_cellinr.ui.session.job import worker
 from napari_cellinr.ui.session.job.worker import Run
 
@@ -146,3 +149,25 @@ def test_nothing_of_a_job_is_kept_once_it_has_ended(viewer, qtbot):
     del one
     gc.collect()
     assert gone() is None
+
+
+def test_previews_that_take_long_leave_the_job_most_of_its_time(qtbot):
+    def job():
+        message = yield Progress("fitting")
+        for _ in range(100):
+            preview = None
+            if isinstance(message, PreviewRequest):
+                time.sleep(0.05)
+                preview = Image(np.zeros((2, 2), np.float32), "YX")
+            message = yield Progress("fitting", preview=preview)
+
+    run = Run(job, "a job")
+    run.request_preview(PreviewRequest())
+    with qtbot.waitSignals([run.previewed, run.ended], timeout=5000):
+        run.start()
+    took = run._mailbox.preview_seconds
+    assert took >= 0.05
+    run._mailbox.preview_seconds = 3600.0
+    assert not run.preview_is_due(0)
+    run.pause()
+    assert run.preview_is_due(0)

@@ -125,6 +125,21 @@ def test_a_plane_and_a_coarse_volume_can_be_previewed(sample):
     assert factor == volume.preview.scale[2] / sample.raw.scale[2] > 1
 
 
+def test_the_preview_of_a_plane_is_that_of_the_volume(sample):
+    whole, plane = PreviewRequest({}, max_voxels=10**9), PreviewRequest({"Z": 5})
+    messages = iter(["pause", whole, plane, "resume"])
+
+    def ask(progress):
+        is_fitted = progress.stage in {"fitting", "paused"} and progress.step > 5
+        return next(messages, None) if is_fitted else None
+
+    config = CellINRConfig(steps=20, estimate="groups")
+    _, seen = collect(iter_denoise(sample.raw.crop(Z=slice(0, 8)), config), ask)
+    volume, one = [progress for progress in seen if progress.preview is not None]
+    assert volume.step == one.step > 5
+    np.testing.assert_allclose(one.preview.array()[0], volume.preview.array()[5], rtol=1e-5)
+
+
 STAGES = [
     "estimating the noise",
     "initial estimate",

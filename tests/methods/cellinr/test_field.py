@@ -23,7 +23,7 @@ from napari_cellinr.methods.cellinr.field.mixed import (
 )
 from napari_cellinr.methods.cellinr.field.problem import evaluate, network_input
 from napari_cellinr.methods.cellinr.field.residuals import Residual, relative_error
-from napari_cellinr.methods.cellinr.model import ResidualField
+from napari_cellinr.methods.cellinr.model import LAYERS, ResidualField
 
 TOY = {"preset": "best", "steps": 8, "rounds": 2, "repeats": 1, "background": "keep"}
 
@@ -189,6 +189,25 @@ def test_block_by_block_is_the_same_as_at_once(monkeypatch, n_planes):
     monkeypatch.setattr(field_problem, "BLOCK_VOXELS", 300)
     for one, other in zip(evaluate(field, views), at_once, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("planes", [slice(0, 1), slice(9, 10), slice(4, 12), slice(19, 20)])
+def test_some_planes_are_as_in_the_whole_and_take_only_their_neighbours(monkeypatch, planes):
+    field = ResidualField(2, 4, 3)
+    torch.nn.init.normal_(field.last.weight)
+    views = np.random.default_rng(0).normal(size=(2, 20, 12, 14)).astype(np.float32)
+    inputs = network_input(views, torch.device("cpu"))
+    whole = evaluate(field, inputs)
+    forward, evaluated = ResidualField.forward, []
+
+    def noted(self, views):
+        evaluated.append(views.shape[1])
+        return forward(self, views)
+
+    monkeypatch.setattr(ResidualField, "forward", noted)
+    for some, all_planes in zip(evaluate(field, inputs, planes), whole, strict=True):
+        np.testing.assert_allclose(some, all_planes[planes], atol=1e-5)
+    assert sum(evaluated) <= planes.stop - planes.start + 2 * LAYERS
 
 
 def test_held_out_voxels_decide_how_much_of_a_correction_is_applied():

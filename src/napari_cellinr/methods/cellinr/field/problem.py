@@ -84,14 +84,15 @@ class RealImage:
     boxes
         The parts in which the held-out error is computed, one slice per axis.
     preview
-        Returns a preview of a correction, axes ZYX, for a request.
+        Returns a preview for a request, given a function that returns the correction of some
+        planes, axes ZYX.
     """
 
     views: NDArray[np.float32]
     values: NDArray[np.float32]
     held: NDArray[np.bool_]
     boxes: Sequence[tuple[slice, ...]]
-    preview: Callable[[NDArray[np.float32], PreviewRequest], Image | None]
+    preview: Callable[[Callable[[slice], NDArray[np.float32]], PreviewRequest], Image]
 
 
 class FieldProblem(Problem):
@@ -169,13 +170,13 @@ class FieldProblem(Problem):
             errors.append(residual[self.real.held[box]].astype(np.float64))
         return math.sqrt(float((np.concatenate(errors) ** 2).mean()))
 
-    def correction(self) -> NDArray[np.float32]:
-        """Return what the network adds to the estimate of the image, axes ZYX."""
-        return evaluate(self.field, self.real_input)[0]
+    def correction(self, planes: slice) -> NDArray[np.float32]:
+        """Return what the network adds to the estimate of some planes of the image, axes ZYX."""
+        return evaluate(self.field, self.real_input, planes)[0]
 
-    def preview(self, request: PreviewRequest) -> Image | None:
+    def preview(self, request: PreviewRequest) -> Image:
         """Return a preview of the image with the present correction."""
-        return self.real.preview(self.correction(), request)
+        return self.real.preview(self.correction, request)
 
     def _patch(self, shape: Sequence[int], random: np.random.Generator) -> tuple[slice, ...]:
         """Return a random block of about `PATCH_VOXELS`, or all of a small image."""
@@ -213,9 +214,11 @@ def with_margin(box: tuple[slice, ...]) -> tuple[slice, ...]:
 
 @torch.no_grad()
 def evaluate(
-    field: ResidualField, inputs: torch.Tensor, *, turned: bool = False
+    field: ResidualField, inputs: torch.Tensor, planes: slice = slice(None), *, turned: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return correction and logarithm of the squared error of an image, axes ZYX, block by block.
+
+    Those of some planes are those that they have in the whole.
 
     Parameters
     ----------
@@ -223,18 +226,22 @@ def evaluate(
         The network.
     inputs
         What `network_input` returned.
+    planes
+        Planes to evaluate, one after the other; all of them by default.
     turned
         Whether to take the mean over eight mirrored and transposed images, whose errors differ.
     """
     n_planes, *wide = inputs.shape[1:]
-    shape = (n_planes, *(size - 2 * LAYERS for size in wide))
+    begin, end, _ = planes.indices(n_planes)
+    shape = (end - begin, *(size - 2 * LAYERS for size in wide))
     images = np.empty(shape, np.float32), np.empty(shape, np.float32)
     is_cpu = inputs.device.type == "cpu"
     for block in cubic_blocks(shape, BLOCK_VOXELS if is_cpu else GPU_BLOCK_VOXELS):
-        planes, *others = block
-        first = max(0, planes.start - LAYERS)
-        outer = (slice(first, planes.stop + LAYERS), *others)
-        inner = slice(planes.start - first, planes.stop - first)
+        inside, *others = block
+        start, stop = begin + inside.start, begin + inside.stop
+        first = max(0, start - LAYERS)
+        outer = (slice(first, stop + LAYERS), *others)
+        inner = slice(start - first, stop - first)
         views = inputs[with_margin(outer)]
         found = _mean_of_turned(field, views) if turned else field(views)
         for image, values in zip(images, found, strict=True):

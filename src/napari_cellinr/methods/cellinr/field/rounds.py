@@ -35,7 +35,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import search_distance
 from napari_cellinr.methods.cellinr.model import LOG_ERRORS, ResidualField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -302,11 +302,22 @@ class Rounds:
         residual = (self.values - self.views[-1] - correction)[self.held].astype(np.float64)
         return float(np.sqrt((residual**2).mean()))
 
-    def _preview(self, correction: NDArray[np.float32], request: PreviewRequest) -> Image | None:
-        """Return a plane or the whole volume with a correction, in grey levels."""
-        best = (self.views[-1] + correction).reshape(self.shape)
-        shown = requested_part(self.part.image, request)
-        return with_place(self.part.image, shown, unstabilise(best[shown], self.part.noise))
+    def _preview(
+        self, correction: Callable[[slice], NDArray[np.float32]], request: PreviewRequest
+    ) -> Image:
+        """Return a plane or the whole volume with a correction, in grey levels.
+
+        The network is evaluated in the planes that are shown only: all of a large volume takes it
+        longer than many steps.
+        """
+        image = self.part.image
+        shown = requested_part(image, request)
+        planes = shown[0] if len(shown) == 3 else slice(0, 1)
+        needed = slice(planes.start, planes.stop)
+        best = self.views[-1][needed] + correction(needed)
+        values = best[(slice(None, None, planes.step), *shown[-2:])]
+        values = values.reshape(values.shape[-len(shown) :])
+        return with_place(image, shown, unstabilise(values, self.part.noise))
 
     def result(self, *, stopped: bool) -> FittedField:
         """Return the network after its last complete round."""

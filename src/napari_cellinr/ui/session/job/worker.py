@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 PAUSED_SECONDS: Final = 0.05
 """Time between two checks of a paused job for a message."""
 
+PREVIEW_PART: Final = 0.2
+"""Largest part of the time of a job that is spent on previews."""
+
 CLOSING_SECONDS: Final = 5.0
 """Longest wait for a job when the application quits."""
 
@@ -116,7 +119,13 @@ class Run(QObject):
         self.cancel()
 
     def preview_is_due(self, seconds: float) -> bool:
-        """Return whether at least so many seconds have passed since the last request."""
+        """Return whether at least so many seconds have passed since the last request.
+
+        The wait is longer where previews take long, such as of a large volume, so that the job goes
+        on; not while it is paused.
+        """
+        if not self._mailbox.paused.is_set():
+            seconds = max(seconds, self._mailbox.preview_seconds / PREVIEW_PART)
         return time.monotonic() - self._last_request >= seconds
 
     def request_preview(self, request: PreviewRequest) -> None:
@@ -157,6 +166,7 @@ class _Mailbox:
         self.cancelled = threading.Event()
         self.stopped = threading.Event()
         self.paused = threading.Event()
+        self.preview_seconds = 0.0
         self._was_paused = False
         self._request: PreviewRequest | None = None
         self._preview: tuple[Image, Mapping[str, int]] | None = None
@@ -179,10 +189,19 @@ class _Mailbox:
             return "resume"
         return request
 
-    def leave_preview(self, progress: Progress) -> Progress:
-        """Put the preview into the slot; return the progress without it."""
+    def leave_preview(self, progress: Progress, seconds: float) -> Progress:
+        """Put the preview into the slot; return the progress without it.
+
+        Parameters
+        ----------
+        progress
+            Newest progress.
+        seconds
+            Time that the job took for it.
+        """
         if progress.preview is None:
             return progress
+        self.preview_seconds = seconds
         self._preview = (progress.preview, dict(progress.preview_index))
         return replace(progress, preview=None)
 
@@ -223,11 +242,12 @@ def _drive(jobs: list[Callable[[], Job]], mailbox: _Mailbox) -> Generator[Progre
         _leave_a_core_to_the_viewer()
         job = jobs.pop()()
         while not mailbox.cancelled.is_set():
+            begun = time.monotonic()
             try:
                 progress = job.send(message)
             except StopIteration as end:
                 return Ending(result=end.value)
-            yield mailbox.leave_preview(progress)
+            yield mailbox.leave_preview(progress, time.monotonic() - begun)
             message = mailbox.next_message()
         return Ending()
     except CellINRError as error:
