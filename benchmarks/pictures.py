@@ -22,6 +22,7 @@ from napari_cellinr.runs import resume
 from napari_cellinr.simulate.embryo import embryo
 from napari_cellinr.ui.layers.convert import add_images
 from napari_cellinr.ui.panels.time import STEPS_PER_FRAME
+from napari_cellinr.ui.plugin import sample_cells
 from napari_cellinr.ui.preferences import Preferences
 from napari_cellinr.ui.session import controller
 from napari_cellinr.ui.task import task_of
@@ -54,12 +55,13 @@ def napari(window: Window, _data: Path) -> None:
 
 def superresolve(window: Window, _data: Path) -> None:
     """Photograph cells, their frames and planes four times finer, and one time beside them."""
-    dock = _sample(window, "superresolve")
+    data, attributes, _ = sample_cells()[1]  # napari 0.9 may crash once a layer was removed
+    window.viewer.add_image(data, **attributes)
+    dock = window.open(task_of("superresolve").title)
     for axis in "TZ":
         dock.form.section.boxes[axis].setText("4")
         dock.form.section.boxes[axis].textEdited.emit("4")
-    layer = window.viewer.layers[0]
-    window.viewer.dims.set_point(0, FRAME * layer.scale[0])
+    window.viewer.dims.set_point(0, FRAME * window.viewer.layers["cells"].scale[0])
     window.viewer.dims.set_point(1, 6.5)
     _finish(dock)
     dock.below.slider.setValue(round(FRAME * STEPS_PER_FRAME))
@@ -75,9 +77,8 @@ def nstm(window: Window, _data: Path) -> None:
     """Photograph a reconstructed worm with its arrows and tracks."""
     dock = _sample(window, "reconstruct")
     _finish(dock)
-    for layer in window.viewer.layers:
-        if "truth" in layer.name:
-            layer.visible = False
+    dock.dispatcher.offers.show_named("tracks")
+    window.viewer.layers["worm truth"].visible = False
     window.viewer.dims.set_current_step(0, window.viewer.dims.nsteps[0] * 2 // 3)
     window.viewer.reset_view()
     window.shoot("nstm")
