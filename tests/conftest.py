@@ -6,11 +6,32 @@ import ipaddress
 import os
 import shutil
 import socket
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+UI = "tests/ui/"
+
+LONGEST = (
+    "tests/methods/nstm/test_motion_layers.py",
+    "tests/methods/nstm/test_nstm.py",
+    "tests/methods/nstm/test_objects.py",
+    "tests/fitting/test_checkpoints.py",
+    "tests/runs/test_seams.py",
+    "tests/methods/nstm/test_nstm_motions.py",
+    "tests/test_fault_runs.py",
+    "tests/methods/nstm/test_reconstruct_job.py",
+    "tests/methods/nstm/test_phase_parts.py",
+    "tests/macro/test_batch.py",
+    "tests/test_foreign_files.py",
+    "tests/test_killed_commands.py",
+    "tests/test_examples.py",
+    "tests/ui/test_display_scales.py",
+)
+"""The files that take longest: they begin, so that none of them is left to one process."""
 
 
 def has_virtual_screens():
@@ -19,7 +40,11 @@ def has_virtual_screens():
 
 
 def pytest_configure(config):
-    """Give each process a virtual screen: of two windows on one, one only has the keyboard."""
+    """Give each process a virtual screen: of two windows on one, one only has the keyboard.
+
+    The files are run in our order, not in that of pytest-xdist: those with the most tests first.
+    """
+    config.option.loadscopereorder = False
     parent = config.getoption("dist", "no") != "no" and "PYTEST_XDIST_WORKER" not in os.environ
     if has_virtual_screens() and not parent:
         from pyvirtualdisplay.display import Display
@@ -34,10 +59,28 @@ def pytest_collection_modifyitems(items):
     All viewers are in one of them if they have one screen.
     """
     together = not has_virtual_screens()
+    n_tests = Counter(map(file_of, items))
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = "ui" if together and file.startswith("tests/ui/") else file
+        file = file_of(item)
+        group = "ui" if together and file.startswith(UI) else file
         item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: place_of(file_of(item), n_tests))
+
+
+def file_of(item):
+    """Return the file of a test, relative to the repository."""
+    return item.nodeid.partition("::")[0]
+
+
+def place_of(file, n_tests):
+    """Return what files are sorted by: the longest ones, those of the viewer, then the others.
+
+    Tests of the viewer follow each other: one without it in between would close it, and to make
+    another takes seconds. Else the files with the most tests are first.
+    """
+    if file in LONGEST:
+        return 0, LONGEST.index(file), file
+    return 1 + (not file.startswith(UI)), -n_tests[file], file
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """Several GPUs: one worker for each, which sees no other."""
 
 import os
+import time
 from argparse import Namespace
 from types import SimpleNamespace
 
@@ -21,20 +22,21 @@ from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.source import Source
 
 
-def environment(number):
-    """Return the GPU of a worker, once all of them are busy."""
-    import time
-
-    time.sleep(3)
+def environment(folder, number, n_workers):
+    """Return the GPU of a worker, once all of them are busy, for which each leaves a file."""
+    (folder / str(number)).touch()
+    end = time.monotonic() + 60
+    while len(list(folder.iterdir())) < n_workers and time.monotonic() < end:
+        time.sleep(0.02)
     return os.environ.get(VISIBLE, ""), os.environ.get(DEVICE, "")
 
 
 @pytest.mark.parametrize("visible", ["", "4,7"])
-def test_each_process_sees_its_own_gpu_as_the_first_one(visible, monkeypatch):
+def test_each_process_sees_its_own_gpu_as_the_first_one(visible, monkeypatch, tmp_path):
     monkeypatch.setenv(VISIBLE, visible)
     workers = open_workers(None, 2, threads=1, devices=["cuda:0", "cuda:1"])
     try:
-        futures = [workers.submit(environment, number) for number in range(2)]
+        futures = [workers.submit(environment, tmp_path, number, 2) for number in range(2)]
         found = {future.result(timeout=120) for future in futures}
     finally:
         workers.close()

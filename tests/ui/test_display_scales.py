@@ -13,7 +13,9 @@ import sys
 import numpy as np
 import napari
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton
+from napari_cellinr.ui.session.job.devices import DeviceList
 
+DeviceList.load = lambda self: None  # which starts a process that imports torch
 viewer = napari.Viewer(show=True)
 viewer.add_image(np.random.default_rng(0).random((3, 4, 20, 20)), axis_labels=tuple("tzyx"))
 for name in ("Denoise", "Super-resolve", "Reconstruct motion", "Compare", "Batch", "Script"):

@@ -170,7 +170,7 @@ def errors(fit, first, true):
 def test_objects_in_opposite_directions_are_followed_in_noise(opposite):
     """With one motion, the errors are 0.34 (median) and 0.87 pixels (90 %)."""
     image, first, true = opposite
-    fit = reconstruct(image, "time-lapse", device="cpu", steps=300, unexplained="off")
+    fit = reconstruct(image, "time-lapse", device="cpu", steps=120, unexplained="off")
     wrong = errors(fit, first, true)
     assert fit.report["motion_layers"] == 2
     assert np.median(wrong) < 0.2
