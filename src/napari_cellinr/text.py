@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clean_name",
+    "n_of",
     "number_list",
     "one_line",
     "parsed_json",
@@ -103,6 +104,19 @@ def clean_name(name: object) -> str:
     """Return the name of an image, a channel or a layer as one line; `unnamed` if none is left."""
     text = str(name)
     return one_line(text) or ("unnamed" if text else "")
+
+
+def n_of(number: int, what: str) -> str:
+    """Return a number of things in words, such as `1 plane` or `2 planes`.
+
+    Parameters
+    ----------
+    number
+        How many there are.
+    what
+        What one of them is called; its plural ends in `s`.
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def number_list(numbers: Iterable[int], most: int = 12) -> str:

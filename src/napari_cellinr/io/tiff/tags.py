@@ -296,7 +296,7 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
     if place is not None:
         return images[place]
     if len(images) == 1 and series.kind in PLAIN:
-        return images[0]
+        return images[0] if _may_show(images[0], series) else None
     if len(images) == len(file.series):
         exact = [e for e, one in zip(images, file.series, strict=True) if one is series]
         if exact:
@@ -306,6 +306,13 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
         return next((e for e, same in zip(images, same_pages, strict=True) if same), None)
     same = [element for element in images if element.get("Name") == series.name]
     return same[0] if len(same) == 1 else None
+
+
+def _may_show(image: ElementTree.Element, series: TiffPageSeries) -> bool:
+    """Return whether an `Image` element states the width and height of the pages of a series."""
+    pixels, page = _child(image, "Pixels"), series.keyframe
+    stated = None if pixels is None else (pixels.get("SizeX"), pixels.get("SizeY"))
+    return stated == (str(page.imagewidth), str(page.imagelength))
 
 
 def _child(element: ElementTree.Element, tag: str) -> ElementTree.Element | None:
