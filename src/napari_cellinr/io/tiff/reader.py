@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -184,6 +185,8 @@ def _read_series(
     )
     image = with_times(restore(image, facts.note), facts.times, opened.path)
     image = with_present(_coarser(image, series, chosen), present)
+    if any(map(math.isnan, facts.times)):
+        image = with_times(image, present.of_frames(facts.times), opened.path)
     texts = (
         unused(opened.path, key, value)
         for axis, key, value in facts.unused
@@ -258,6 +261,11 @@ def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> An
 
 
 def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Request) -> None:
+    if request.stacked and series.is_multifile:
+        raise FileError(
+            f"{path} is one of several files of a recording, and names the others; open this file "
+            "alone instead of a folder of files, and all of them are read."
+        )
     if 0 in series.shape:
         raise FileError(
             f"{path} holds an empty array of shape {series.shape}; give an image with at least "

@@ -8,13 +8,15 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from napari_cellinr.text import shortened_text
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["Identity", "identified", "named_files", "without_other_files"]
+__all__ = ["Identity", "identified", "images_elsewhere", "named_files", "without_other_files"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class Identity:
         Whether the description says which planes the file holds.
     doubts
         A sentence about identifiers that are not believed.
+    absent
+        The names of other files of the recording that are not in the folder.
     """
 
     meant: Mapping[str, str] = field(default_factory=dict)
     known: bool = True
     doubts: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def identified(opened: OpenTiff) -> Identity:
@@ -64,7 +69,7 @@ def identified(opened: OpenTiff) -> Identity:
     distinct = len({*stated}) == len({u for _, u in stated}) and all(u for _, u in stated)
     by_uuid = next((other for other, uuid in stated if uuid == own), "") if own and distinct else ""
     if by_uuid == name and not _shared(opened, names - {name}, own):
-        return Identity(dict(stated))
+        return Identity(dict(stated), absent=_absent(opened, elements, name))
     trusted = by_uuid not in {"", name} and (
         name not in names or not _shared(opened, {by_uuid}, own)
     )
@@ -78,7 +83,10 @@ def identified(opened: OpenTiff) -> Identity:
     known = original in names
     doubted = known and not trusted and len(names) > 1 and bool(own or not distinct)
     return Identity(
-        dict(stated) if trusted else {}, known, (_DOUBT.format(opened.path),) if doubted else ()
+        dict(stated) if trusted else {},
+        known,
+        (_DOUBT.format(opened.path),) if doubted else (),
+        _absent(opened, elements, original) if known else (),
     )
 
 
@@ -86,6 +94,13 @@ _DOUBT = (
     "the identifiers (UUID) in the OME description of {} do not tell its files apart, or are not "
     "those that the files have; the planes were found by the names of the files."
 )
+
+
+def _absent(opened: OpenTiff, elements: Iterable[ElementTree.Element], own: str) -> tuple[str, ...]:
+    """Return the names of files that are not there; `own` is that of this file in lower case."""
+    names = dict.fromkeys(element.get("FileName", "") for element in elements)
+    others = (name for name in names if name and name.lower() != own)
+    return tuple(name for name in others if not opened.path.with_name(name).is_file())
 
 
 def _shared(opened: OpenTiff, names: Collection[str], uuid: str) -> bool:
@@ -152,6 +167,40 @@ def without_other_files(
     )
 
 
+def images_elsewhere(opened: OpenTiff, absent: Collection[str]) -> tuple[str, ...]:
+    """Return a sentence about images all of whose files are absent; tifffile leaves them out.
+
+    Parameters
+    ----------
+    opened
+        A file with a description that can be read.
+    absent
+        The names of the files that are not there.
+    """
+    if not absent:
+        return ()
+    root = ElementTree.fromstring(opened.file.ome_metadata or "<none/>")
+    images = [e for e in root.iter() if e.tag.rpartition("}")[2] == "Image"]
+    lost = [
+        repr(image.get("Name") or place)
+        for place, image in enumerate(images)
+        if (files := _files_in(image)) and files <= {*absent}
+    ]
+    if not lost:
+        return ()
+    return (
+        f"{opened.path} belongs to a recording of {len(images)} images, of which {len(lost)} "
+        f"({shortened_text(', '.join(lost))}) cannot be read: their files are not in the folder "
+        f"({shortened_text(', '.join(absent))}). Add them under their original names.",
+    )
+
+
+def _files_in(element: ElementTree.Element) -> set[str]:
+    """Return the names of all files that a part of an OME description states."""
+    parts = (e for e in element.iter() if e.tag.rpartition("}")[2] == "UUID")
+    return {part.get("FileName", "") for part in parts}
+
+
 def named_files(path: Path) -> list[str]:
     """Return the names of all files of a recording that the OME description of one states.
 
@@ -171,8 +220,7 @@ def named_files(path: Path) -> list[str]:
         root = ElementTree.fromstring(text or "<none/>")
     except ElementTree.ParseError:
         return []
-    found = {e.get("FileName", "") for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"}
-    return sorted(name for name in found if name and "/" not in name and "\\" not in name)
+    return sorted(name for name in _files_in(root) if name and "/" not in name and "\\" not in name)
 
 
 def _without(series: tifffile.TiffPageSeries, strange: dict[int, str]) -> tifffile.TiffPageSeries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -152,6 +153,8 @@ def _elsewhere(opened: OpenTiff, other: str) -> str:
     """Return a sentence about a file whose description is in another one."""
     what = f"axes, voxel size and channels of {opened.path} are in "
     if other.lower().endswith((".tif", ".tiff")):
+        if not opened.path.with_name(PurePath(other).name).is_file():
+            return f"{what}{other}, which is not in its folder; add it there, and open it."
         return f"{what}{other}; open that file to read the whole recording with them."
     return (
         f"{what}{other or 'another file that it does not name'}, which is not read; convert the "
