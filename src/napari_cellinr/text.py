@@ -106,17 +106,19 @@ def clean_name(name: object) -> str:
     return one_line(text) or ("unnamed" if text else "")
 
 
-def n_of(number: int, what: str) -> str:
+def n_of(number: int, one: str, several: str = "") -> str:
     """Return a number of things in words, such as `1 plane` or `2 planes`.
 
     Parameters
     ----------
     number
         How many there are.
-    what
-        What one of them is called; its plural ends in `s`.
+    one
+        What follows 1.
+    several
+        What follows other numbers; `one` with an `s` if not given.
     """
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 def number_list(numbers: Iterable[int], most: int = 12) -> str:

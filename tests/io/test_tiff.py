@@ -420,7 +420,7 @@ def test_more_planes_than_ome_describes(tmp_path, data):
     path = save(tmp_path, data, "image.ome.tif", metadata={"axes": "ZYX"})
     text = tifffile.tiffcomment(path).replace('SizeZ="3"', 'SizeZ="2"')
     tifffile.tiffcomment(path, text.encode())
-    with pytest.warns(FileWarning, match="has 1 planes that its OME description does not mention"):
+    with pytest.warns(FileWarning, match="has 1 plane that its OME description does not mention"):
         assert np.array_equal(read(path).data, data[:2])
 
 

@@ -63,6 +63,7 @@ def test_one_page_is_not_several_frames(tmp_path):
 def test_a_file_whose_description_is_elsewhere(tmp_path):
     inner = '<BinaryOnly MetadataFile="first.ome.tif" UUID="urn:uuid:1"/>'
     path = described(tmp_path / "a.ome.tif", 1, (1, 1, 1), inner=inner)
+    described(tmp_path / "first.ome.tif", 1, (1, 1, 1))
     with pytest.warns(FileWarning, match=r"are in first\.ome\.tif; open that file"):
         read(path)
 
@@ -131,7 +132,7 @@ def test_one_of_two_images_shows_a_page_twice(tmp_path):
         warnings.simplefilter("always")
         images = read_all(path)
     (text,) = {str(one.message) for one in told}
-    assert "one page to several planes of image 'well 0'; its 1 pages are read as they" in text
+    assert "one page to several planes of image 'well 0'; 1 page is read as it is" in text
     assert [(image.axes, values(image)) for image in images] == [("YX", [0]), ("ZYX", [1, 2])]
     assert [image.scale[-1] for image in images] == [0.1, 0.2]
     assert [len(image.meta.get("warnings", ())) for image in images] == [1, 0]

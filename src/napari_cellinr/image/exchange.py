@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image.image import AXES, UNCALIBRATED, Image
+from napari_cellinr.text import n_of
 
 __all__ = ["Steps", "Units", "from_xarray", "image_of", "to_dask", "to_xarray"]
 
@@ -83,8 +84,8 @@ def _certain_axes(shape: Sequence[int]) -> str:
         )
     if n not in known:
         raise AxesError(
-            f"an array with {n} dimensions was given; 2 to 5 are allowed ({AXES}). Select a part "
-            "of the array first."
+            f"an array with {n_of(n, 'dimension')} was given; 2 to 5 are allowed ({AXES}). Select "
+            "a part of the array first."
         )
     return known[n]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import FileError, FileWarning, warn
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,8 +53,8 @@ def with_dtype(image: Image, dtype: str, *, rescale: bool = False) -> Image:
     n_bad = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
     if n_bad:
         raise FileError(
-            f"{n_bad} values of {image.name} are not numbers (NaN), which {dtype} cannot store; "
-            f"write float32, or replace them first."
+            f"{n_of(n_bad, 'value')} of {image.name} cannot be stored as {dtype}: NaN, not a "
+            "number; write float32, or replace them first."
         )
     if rescale:
         array = _stretched(array, target, image.name)
@@ -115,8 +116,10 @@ def _integers(array: Any, target: np.dtype[Any], name: str, *, rounding: bool) -
     n_rounded = int((whole != array).sum()) if rounding else 0
     n_clipped = int(((whole < limits.min) | (whole > limits.max)).sum())
     if n_rounded or n_clipped:
+        of_all = f"of {array.size} values"
+        rounded = n_of(n_rounded, f"{of_all} was", f"{of_all} were")
         warn(
-            f"{name} is written as {target}: {n_rounded} of {array.size} values were rounded, "
+            f"{name} is written as {target}: {rounded} rounded, "
             f"{n_clipped} clipped to {limits.min} … {limits.max}.",
             FileWarning,
         )

@@ -13,6 +13,7 @@ from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import chunks_of, is_lazy_size, lazy_array
 from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +60,8 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
         if not found:
             raise FileError(f"{path} holds no image of planes; give a file with one.")
         if (n_others := len(file.images) - len(found)) > 0:
-            text = f"{n_others} entries of {path} are left out: lifetimes, points or lines."
-            warn(text, FileWarning)
+            left_out = n_of(n_others, "entry is", "entries are")
+            warn(f"{path}: {left_out} left out: lifetimes, points or lines.", FileWarning)
         share = limit // len(found)
         return [_image(path, name, one, share, single=len(found) == 1) for one in found]
 

@@ -16,6 +16,7 @@ import numpy as np
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.lazy import RawArray, chunks_of, is_lazy_size, lazy_array
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,8 +140,9 @@ def _deltavision(
     axes = _SEQUENCES.get(_number(header, raw, "h", 182), "CTZ")
     if planes % (n_times * n_waves):
         raise FileError(
-            f"the file announces {planes} planes, which are no whole number of stacks of "
-            f"{n_times} times and {n_waves} channels; it is damaged or not complete."
+            f"the file announces {n_of(planes, 'plane')}, no whole number of stacks of "
+            f"{n_of(n_times, 'time')} and {n_of(n_waves, 'channel')}; it is damaged or not "
+            "complete."
         )
     sizes = {"T": n_times, "C": n_waves, "Z": planes // (n_times * n_waves)}
     steps = struct.unpack_from(f"{header.order}3f", raw, 40)

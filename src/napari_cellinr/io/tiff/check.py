@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from napari_cellinr.io.safety.bounded import MOST_DEFLATED
 from napari_cellinr.io.safety.pictures import PICTURE_CODECS, stated_pixels
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from tifffile import TiffPageSeries
@@ -134,7 +135,7 @@ def _check_pixels(pixels: ElementTree.Element, n_directories: int) -> None:
     if min(sizes) < 1 or math.prod(sizes[2:]) > possible or max(numbers, default=1) > possible:
         raise ValueError(
             f"its OME description announces sizes {sizes} along X, Y, Z, C, T, and it has "
-            f"{n_directories} planes"
+            f"{n_of(n_directories, 'plane')}"
         )
 
 

@@ -80,10 +80,13 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     read = {page.index for s in series for page in s.pages if page and page.parent is file}
     if len(read) < opened.n_directories and all(len(s.levels) == 1 for s in series):
         n_left = opened.n_directories - len(read)
-        are = "it is" if n_left == 1 else "they are"
+        are = n_of(
+            n_left,
+            "plane that its OME description does not mention; it is",
+            "planes that its OME description does not mention; they are",
+        )
         return series, (
-            f"{opened.path} has {n_of(n_left, 'plane')} that its OME description does not "
-            f"mention; {are} not read.",
+            f"{opened.path} has {are} not read.",
             *others,
         )
     return series, others
@@ -143,7 +146,8 @@ def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:
         return ()
     return (
         f"the ImageJ description of {opened.path} states {', '.join(wrong)}, which is no "
-        f"number of planes; its {opened.n_directories} planes are read without it.",
+        f"number of planes; {n_of(opened.n_directories, 'plane is', 'planes are')} read without "
+        "it.",
     )
 
 
@@ -161,7 +165,9 @@ def _of_imagej(
         if announced == 1 or first.samplesperpixel > 1 or (first.is_final and n_there >= announced):
             return series, ()
         if first.is_final and end != opened.file_bytes and first.offset < end:
-            raise ValueError(f"corrupted: its ImageJ description announces {announced} planes")
+            raise ValueError(
+                f"corrupted: its ImageJ description announces {n_of(announced, 'plane')}"
+            )
         alone = series_from([first], {}, "imagej")
         return [alone], (
             f"{opened.path} has 1 plane, but its ImageJ description announces {announced} "
@@ -283,8 +289,8 @@ def _what_is_missing(
     )
     n_there = int(there.sum())
     n_left = n_there - n_kept
-    are = "is" if n_left == 1 else "are"
-    left = f" {n_of(n_left, 'plane')} of incomplete parts {are} left out." if n_left else ""
+    are = n_of(n_left, "plane of incomplete parts is", "planes of incomplete parts are")
+    left = f" {are} left out." if n_left else ""
     uneven = [axis for axis, indices in found.items() if axis in "TZ" and not _step(indices)]
     gaps = f" The planes along {uneven[0]} are not equally spaced." if uneven else ""
     files = f" Not in the folder: {shortened_text(', '.join(absent))}." if absent else ""

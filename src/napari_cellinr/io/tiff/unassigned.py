@@ -177,7 +177,8 @@ def _once(opened: OpenTiff, series: tifffile.TiffPageSeries) -> tifffile.TiffPag
         multifile=series.is_multifile,
         attr={
             DOUBT: f"the OME description of {opened.path} assigns one page to several planes of "
-            f"image {series.name or series._index!r}; its {len(pages)} pages are read as they are."
+            f"image {series.name or series._index!r}; "
+            f"{n_of(len(pages), 'page is read as it is', 'pages are read as they are')}."
         },
     )
 
