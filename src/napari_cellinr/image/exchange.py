@@ -106,19 +106,7 @@ def _calibrated(image: Image, scale: Steps | None, units: Units | None) -> Image
 
 
 def _by_axis(image: Image, given: Any, spatial: Sequence[str], name: str) -> dict[str, Any]:
-    """Return values by axis letter, from one for all spatial axes, one for each axis, or a table.
-
-    Parameters
-    ----------
-    image
-        The image.
-    given
-        The values, or None.
-    spatial
-        Letters of the spatial axes.
-    name
-        Name of the argument, for the message.
-    """
+    """Return values by axis letter, from one for all spatial axes, one for each, or a table."""
     if given is None:
         return {}
     if isinstance(given, Mapping):

@@ -71,21 +71,7 @@ def _is_plane(dims: Sequence[str]) -> bool:
 
 
 def _image(path: Path, name: str, found: Any, limit: int, *, single: bool) -> Image:
-    """Return an image, axes in the order of the file.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        Name of the file, which precedes that of the image if there are several.
-    found
-        The image of the library.
-    limit
-        Bytes above which the array is lazy.
-    single
-        Whether it is the only one of the file.
-    """
+    """Return an image, axes in the order of the file."""
     shape, kind = tuple(map(int, found.shape)), np.dtype(found.dtype)
     n_bytes, available = math.prod(shape) * kind.itemsize, path.stat().st_size
     if n_bytes > max(2**24, _MOST_EXPANDED * available):
@@ -145,17 +131,7 @@ def _channels(element: Any, n_channels: int) -> tuple[tuple[str, ...], list[str]
 
 
 class _Pixels:
-    """An image of a file, of which planes are read when they are needed.
-
-    Parameters
-    ----------
-    path
-        The file.
-    place
-        Path of the image in the project.
-    shape, kind
-        Size and data type.
-    """
+    """An image of a file, of which planes are read when they are needed."""
 
     def __init__(self, path: Path, place: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
         self.path, self.place, self.shape, self.dtype = path, place, shape, kind

@@ -178,13 +178,7 @@ def _row(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class _Pages:
-    """The pages of a series as one array; each is decoded when it is needed.
-
-    Parameters
-    ----------
-    opened, series
-        As for `lazy_series`.
-    """
+    """The pages of a series as one array; each is decoded when it is needed."""
 
     def __init__(self, opened: OpenTiff, series: tifffile.TiffPageSeries) -> None:
         self.path = opened.path

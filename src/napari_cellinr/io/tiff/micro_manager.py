@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.tiff.unassigned import series_from
 from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
@@ -86,13 +87,11 @@ def in_place(
     own[:] = list(series.pages)
     places = tuple(slice(start, end) for start, end in zip(first, ends, strict=True))
     pages[places] = own.reshape(shape[: len(axes)])
-    whole = tifffile.TiffPageSeries(
+    whole = series_from(
         pages.ravel().tolist(),
-        (*sizes, *shape[len(axes) :]),
-        series.dtype,
-        axes + series.get_axes(squeeze=False)[len(axes) :],
+        dict(zip(axes, sizes, strict=True)),
+        series.kind,
         parent=series.parent,
-        kind=series.kind,
     )
     return whole, texts
 

@@ -95,13 +95,6 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
 def _by_tifffile(opened: OpenTiff, absent: Sequence[str]) -> list[tifffile.TiffPageSeries]:
     """Return what tifffile makes of a file.
 
-    Parameters
-    ----------
-    opened
-        The file.
-    absent
-        Other files of the recording that are not in the folder.
-
     Raises
     ------
     FileError

@@ -198,17 +198,7 @@ def _read_series(
 
 
 def _with_axes(image: Image, axes: str, facts: Facts) -> Image:
-    """Return the image with these axes, those that it lacks first and with length 1.
-
-    Parameters
-    ----------
-    image
-        The image.
-    axes
-        Axis letters.
-    facts
-        The metadata of the file, which may state steps along axes that the image lacks.
-    """
+    """Return the image with these axes, those that it lacks first and with length 1."""
     for axis in reversed([axis for axis in axes if axis not in image.axes]):
         step, unit = facts.steps.get(axis, (1.0, UNCALIBRATED))
         alone = axis == "T" and len(facts.times) == 1

@@ -166,21 +166,17 @@ def _once(opened: OpenTiff, series: tifffile.TiffPageSeries) -> tifffile.TiffPag
     """Return a series that shows each of its pages once, in no order."""
     found = {(id(page.parent), page.index): page for page in series.pages if page is not None}
     pages = list(found.values())
-    return tifffile.TiffPageSeries(
-        pages,
-        (len(pages), *pages[0].shape),
-        series.dtype,
-        f"I{pages[0].axes}",
-        parent=series.parent,
-        name=series.name,
-        kind="generic",
-        multifile=series.is_multifile,
-        attr={
-            DOUBT: f"the OME description of {opened.path} assigns one page to several planes of "
-            f"image {series.name or series._index!r}; "
-            f"{n_of(len(pages), 'page is read as it is', 'pages are read as they are')}."
-        },
+    doubt = (
+        f"the OME description of {opened.path} assigns one page to several planes of image "
+        f"{series.name or series._index!r}; "
+        f"{n_of(len(pages), 'page is read as it is', 'pages are read as they are')}."
     )
+    about: dict[str, Any] = {
+        "parent": series.parent,
+        "name": series.name,
+        "multifile": series.is_multifile,
+    }
+    return series_from(pages, {"I": len(pages)}, "generic", attr={DOUBT: doubt}, **about)
 
 
 def _in_page_order(root: ElementTree.Element, pixels: list[ElementTree.Element]) -> bool:
@@ -208,8 +204,8 @@ def _images_in_order(root: ElementTree.Element, pages: list[Any]) -> list[tifffi
                 return []
             if _page_size(own[0]) != _stated_size(pixels):
                 return []
-            found.append(series_from(own, sizes, "ome"))
-            found[-1].name, found[-1].attr[IMAGE] = image.get("Name", ""), place
+            about: dict[str, Any] = {"name": image.get("Name", ""), "attr": {IMAGE: place}}
+            found.append(series_from(own, sizes, "ome", **about))
     return found if start == len(pages) else []
 
 
@@ -339,24 +335,30 @@ def _levels(series: list[tifffile.TiffPageSeries], pages: list[Any]) -> list[lis
 
 
 def series_from(
-    pages: list[Any], sizes: Mapping[str, int], kind: str, levels: Sequence[list[Any]] = ()
+    pages: list[Any],
+    sizes: Mapping[str, int],
+    kind: str,
+    levels: Sequence[list[Any]] = (),
+    **about: Any,
 ) -> tifffile.TiffPageSeries:
     """Return pages as an image, the fastest axis of the pages last.
 
     Parameters
     ----------
     pages
-        All pages of it.
+        All pages of it; None for those that are missing.
     sizes
         Sizes in planes by axis, the slowest first.
     kind
         What tifffile calls images of this kind.
     levels
         The pages of each coarser level of a pyramid.
+    **about
+        What else is known of it, such as `name`, as tifffile takes it.
     """
-    first = pages[0]
+    first = next(page for page in pages if page is not None)
     shape, axes = (*sizes.values(), *first.shape), "".join(sizes) + first.axes
-    made = tifffile.TiffPageSeries(pages, shape, first.dtype, axes, kind=kind, truncated=False)
+    made = tifffile.TiffPageSeries(pages, shape, first.dtype, axes, kind=kind, **about)
     made.levels.extend(series_from(level, sizes, kind) for level in levels)
     return made
 
