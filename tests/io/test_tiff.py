@@ -361,7 +361,7 @@ def test_rounding_and_clipping_are_told(tmp_path, values):
     assert again.array().tolist() == [[min(255, max(0, round(v))) for v in values]]
     said = "2 of 4 values were rounded, 2 clipped to 0 … 255"
     assert [said in str(one.message) for one in told] == [True] * (values[3] > 3)
-    with pytest.raises(FileError, match="not numbers"):
+    with pytest.raises(FileError, match="not a number"):
         write(tmp_path / "a.tif", Image(np.array([[np.nan, 1]])), dtype="uint8")
 
 

@@ -52,9 +52,10 @@ def with_dtype(image: Image, dtype: str, *, rescale: bool = False) -> Image:
         return image.like(_floats(array, target, image.name))
     n_bad = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
     if n_bad:
+        of_image = f"of {image.name}"
+        are = n_of(n_bad, f"value {of_image} is not a number", f"values {of_image} are not numbers")
         raise FileError(
-            f"{n_of(n_bad, 'value')} of {image.name} cannot be stored as {dtype}: NaN, not a "
-            "number; write float32, or replace them first."
+            f"{are} (NaN), which {dtype} cannot store; write float32, or replace NaN first."
         )
     if rescale:
         array = _stretched(array, target, image.name)
