@@ -71,7 +71,7 @@ def sim2d(image: Image, optics: SIM2D) -> Measurement:
     contrasts = torch.tensor(optics.modulations or [1.0] * len(carriers)) * active
     groups = torch.zeros(len(carriers), dtype=torch.int64)
     light = Light(torch.tensor(carriers), torch.tensor(given), contrasts.double(), groups)
-    return _finish(image, optics, values, (times, timed), (light, transfers), voxel)
+    return _finish(optics, values, (times, timed), (light, transfers), voxel)
 
 
 def sim3d(image: Image, optics: SIM3D) -> Measurement:
@@ -107,11 +107,10 @@ def sim3d(image: Image, optics: SIM3D) -> Measurement:
         voxel = voxel[1:]
     timed = optics.frame_time is not None or optics.frame_times is not None
     light = _three_beams(optics, voxel)
-    return _finish(image, optics, frames, (times, timed), (light, transfers), voxel, padding)
+    return _finish(optics, frames, (times, timed), (light, transfers), voxel, padding)
 
 
 def _finish(
-    image: Image,
     optics: SIM2D | SIM3D,
     values: NDArray[Any],
     timing: tuple[torch.Tensor, bool],

@@ -116,7 +116,7 @@ def _check_no_plane_twice(opened: OpenTiff, series: tifffile.TiffPageSeries) -> 
     for path, n_used in used.items():
         with Path(path).open("rb") as stream:
             index = tifffile.read_micromanager_metadata(stream, {"IndexMap"})["IndexMap"]
-        if len(index) != n_used:
+        if len(np.unique(index[:, :4], axis=0)) != n_used:
             raise FileError(
                 f"{path} is not the only file with some of its planes: all files in its folder "
                 "whose names have the same beginning before _MMStack are taken for one "

@@ -173,7 +173,7 @@ def _read_series(
     values = _values(opened, chosen, request.limit)
     letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
     present = present_planes(opened.path, chosen, _distinct(chosen.axes))
-    n_channels = _size(letters, data, "C")
+    n_channels = dict(zip(letters, data.shape, strict=True)).get("C", 1)
     colours = {COLOURS: list(facts.colours)} if len(facts.colours) == n_channels else {}
     image = Image(
         data,
@@ -312,11 +312,6 @@ def _drop_unknown_singletons(axes: str, data: NDArray[Any]) -> tuple[str, NDArra
     drop = [i for i, axis in enumerate(axes) if axis not in AXES and data.shape[i] == 1]
     kept = "".join(axis for i, axis in enumerate(axes) if i not in drop)
     return kept, data.squeeze(tuple(drop))
-
-
-def _size(axes: str, data: NDArray[Any], axis: str) -> int:
-    """Return the size along an axis; 1 if the image lacks it."""
-    return data.shape[axes.index(axis)] if axis in axes else 1
 
 
 def _calibration(axes: str, facts: Facts) -> dict[str, tuple[Any, ...]]:
