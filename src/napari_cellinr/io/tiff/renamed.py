@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from napari_cellinr.io.tiff.ome_xml import named, root_of
 from napari_cellinr.text import shortened_text
 
 if TYPE_CHECKING:
@@ -56,11 +57,8 @@ def identified(opened: OpenTiff) -> Identity:
         The file; its description is changed in memory.
     """
     file = opened.file
-    try:
-        root = ElementTree.fromstring((file.is_ome and file.ome_metadata) or "<none/>")
-    except ElementTree.ParseError:
-        return Identity()
-    elements = [e for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"]
+    root = root_of(file.ome_metadata if file.is_ome else None)
+    elements = named(root, "UUID")
     stated = [(e.get("FileName", "").lower(), _plain(e.text or "")) for e in elements]
     own, name = _plain(root.get("UUID", "")), opened.path.name.lower()
     names = {other for other, _ in stated}
@@ -179,8 +177,7 @@ def images_elsewhere(opened: OpenTiff, absent: Collection[str]) -> tuple[str, ..
     """
     if not absent:
         return ()
-    root = ElementTree.fromstring(opened.file.ome_metadata or "<none/>")
-    images = [e for e in root.iter() if e.tag.rpartition("}")[2] == "Image"]
+    images = named(root_of(opened.file.ome_metadata), "Image")
     lost = [
         repr(image.get("Name") or place)
         for place, image in enumerate(images)
@@ -197,8 +194,7 @@ def images_elsewhere(opened: OpenTiff, absent: Collection[str]) -> tuple[str, ..
 
 def _files_in(element: ElementTree.Element) -> set[str]:
     """Return the names of all files that a part of an OME description states."""
-    parts = (e for e in element.iter() if e.tag.rpartition("}")[2] == "UUID")
-    return {part.get("FileName", "") for part in parts}
+    return {part.get("FileName", "") for part in named(element, "UUID")}
 
 
 def named_files(path: Path) -> list[str]:
@@ -215,11 +211,7 @@ def named_files(path: Path) -> list[str]:
         If it cannot be read any more.
     """
     with tifffile.TiffFile(path) as file:
-        text = file.ome_metadata if file.is_ome else None
-    try:
-        root = ElementTree.fromstring(text or "<none/>")
-    except ElementTree.ParseError:
-        return []
+        root = root_of(file.ome_metadata if file.is_ome else None)
     return sorted(name for name in _files_in(root) if name and "/" not in name and "\\" not in name)
 
 
@@ -244,10 +236,7 @@ def _without(series: tifffile.TiffPageSeries, strange: dict[int, str]) -> tifffi
 
 def _own(file: tifffile.TiffFile) -> str:
     """Return the identifier of a file by its own description; empty if it states none."""
-    try:
-        return _plain(ElementTree.fromstring(file.ome_metadata or "").get("UUID", ""))
-    except ElementTree.ParseError:
-        return ""
+    return _plain(root_of(file.ome_metadata).get("UUID", ""))
 
 
 def _plain(uuid: str) -> str:

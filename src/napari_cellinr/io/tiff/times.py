@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.io.metadata.units import convert, pint_name
 from napari_cellinr.io.tiff.data import open_file
+from napari_cellinr.io.tiff.ome_xml import tag_of
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -82,7 +83,7 @@ def ome_times(pixels: ElementTree.Element) -> tuple[float, ...]:
     """
     earliest: dict[int, float] = {}
     for plane in pixels:
-        if plane.tag.rpartition("}")[2] != "Plane" or plane.get("DeltaT") is None:
+        if tag_of(plane) != "Plane" or plane.get("DeltaT") is None:
             continue
         try:
             frame, time = int(plane.get("TheT", "")), float(plane.get("DeltaT", ""))

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_cellinr.errors import FileError
+from napari_cellinr.io.tiff.ome_xml import named, tag_of
 from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
@@ -118,10 +119,10 @@ def as_pages(
             f"the OME description of {path} is damaged ({error}); the voxel size, axes and "
             "channels that it states are lost.",
         )
-    for other in _named(root, "BinaryOnly"):
+    for other in named(root, "BinaryOnly"):
         return series, (_elsewhere(opened, other.get("MetadataFile", "")),)
     pages: list[Any] = [page.aspage() for page in file.pages]
-    pixels, parts = _named(root, "Pixels"), _named(root, "TiffData")
+    pixels, parts = named(root, "Pixels"), named(root, "TiffData")
     if known and (parts or len(pixels) > 1) and _in_page_order(root, pixels):
         found = _images_in_order(root, pages) or _images_by_size(opened, root, pages, series)
         if found:
@@ -181,10 +182,10 @@ def _once(opened: OpenTiff, series: tifffile.TiffPageSeries) -> tifffile.TiffPag
 
 def _in_page_order(root: ElementTree.Element, pixels: list[ElementTree.Element]) -> bool:
     """Return whether images only say that planes are in the file, in order, not in which pages."""
-    if len({element.get("FileName", "") for element in _named(root, "UUID")}) > 1:
+    if len({element.get("FileName", "") for element in named(root, "UUID")}) > 1:
         return False
     for one in pixels:
-        parts, axes = _named(one, "TiffData"), one.get("DimensionOrder", "XYZCT")[:1:-1]
+        parts, axes = named(one, "TiffData"), one.get("DimensionOrder", "XYZCT")[:1:-1]
         places = [[int(part.get(f"First{axis}", "0")) for axis in axes] for part in parts]
         if places != sorted(places) or any("IFD" in part.attrib for part in parts):
             return False
@@ -194,9 +195,9 @@ def _in_page_order(root: ElementTree.Element, pixels: list[ElementTree.Element])
 def _images_in_order(root: ElementTree.Element, pages: list[Any]) -> list[tifffile.TiffPageSeries]:
     """Return several images, one after the other; empty if the pages do not fill them exactly."""
     found, start = [], 0
-    images = [element for element in root if element.tag.rpartition("}")[2] == "Image"]
+    images = [element for element in root if tag_of(element) == "Image"]
     for place, image in enumerate(images):
-        for pixels in _named(image, "Pixels"):
+        for pixels in named(image, "Pixels"):
             sizes = _sizes(pixels, pages[min(start, len(pages) - 1)])
             own = pages[start : start + math.prod(sizes.values())]
             start += math.prod(sizes.values())
@@ -226,8 +227,8 @@ def _images_by_size(
     """
     images = [
         (place, image, pixels)
-        for place, image in enumerate(_named(root, "Image"))
-        for pixels in _named(image, "Pixels")
+        for place, image in enumerate(named(root, "Image"))
+        for pixels in named(image, "Pixels")
     ]
     stated = [_stated_size(pixels) for _, _, pixels in images]
     if len({*stated, *map(_page_size, pages)}) == 1:
@@ -361,10 +362,6 @@ def series_from(
     made = tifffile.TiffPageSeries(pages, shape, first.dtype, axes, kind=kind, **about)
     made.levels.extend(series_from(level, sizes, kind) for level in levels)
     return made
-
-
-def _named(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
-    return [element for element in root.iter() if element.tag.rpartition("}")[2] == tag]
 
 
 def fitted(axes: str, sizes: tuple[int, ...], n_pages: int) -> dict[str, int]:
