@@ -51,3 +51,28 @@ def _directory(start, plane, milliseconds, *, is_last):
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     after = struct.pack("<I", 0 if is_last else end + end % 2)
     return struct.pack("<H", len(tags)) + entries + after + plane.astype("<u2").tobytes() + about
+
+
+def write_ndtiff(path, planes):
+    """Write a file of a newer recording (NDTiff 3), and return its part of the index.
+
+    Parameters
+    ----------
+    path
+        Where to write.
+    planes
+        Pairs of the place, by name of the axis, and the plane, of 16 bits.
+    """
+    text = json.dumps({}).encode()
+    out, index, first = bytearray(28) + text, b"", 0
+    for number, (place, plane) in enumerate(planes):
+        out += bytes(len(out) % 2)
+        start, first = len(out), first or len(out)
+        out += _directory(start, plane, 0.0, is_last=number == len(planes) - 1)
+        for words in (json.dumps(place).encode(), path.name.encode()):
+            index += struct.pack("<I", len(words)) + words
+        height, width = plane.shape
+        index += struct.pack("<IiiiiIii", start + _FIXED, width, height, 1, 0, 0, 0, 0)
+    out[:28] = b"II" + struct.pack("<H6I", 42, first, 483729, 3, 0, 2355492, len(text))
+    path.write_bytes(bytes(out))
+    return index

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import tifffile
-from micro_manager_writer import write_stack
+from micro_manager_writer import write_ndtiff, write_stack
 
 from napari_cellinr.errors import FileError, FileWarning
 from napari_cellinr.io import read, read_all
@@ -234,3 +234,73 @@ def test_an_announced_number_that_is_no_number_of_planes(tmp_path):
     (image,), said = told_by(path)
     assert values(image) == [0, 100]
     assert "has 2 of the 1000000000 planes that it announces" in said
+
+
+def ndtiff(folder, files):
+    """Write files with planes (time, channel) of 100 times the time, and their index."""
+    index, paths = b"", []
+    for number, places in enumerate(files):
+        paths.append(folder / f"x_NDTiffStack{f'_{number}' if number else ''}.tif")
+        index += write_ndtiff(
+            paths[-1],
+            [
+                ({"time": t, "channel": c}, np.full((4, 5), 100 * t + c + 1, np.uint16))
+                for t, c in places
+            ],
+        )
+    (folder / "NDTiff.index").write_bytes(index)
+    return paths
+
+
+TWO_FILES = [[(0, 0), (0, 1), (1, 0)], [(1, 1), (2, 0), (2, 1)]]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_all_files_of_ndtiff(tmp_path, number):
+    (image,), said = told_by(ndtiff(tmp_path, TWO_FILES)[number])
+    assert (image.axes, values(image), said) == ("TCYX", [1, 2, 101, 102, 201, 202], "")
+
+
+@pytest.mark.parametrize(
+    ("places", "found", "said"),
+    [
+        ([(0, 0), (0, 1), (1, 0)], [1, 2], "lacks 1 of its 4 planes; read are only T 0"),
+        ([(0, 0), (0, 1), (2, 0), (2, 1)], [1, 2, 201, 202], "read are only T 0, 2"),
+    ],
+)
+def test_planes_that_are_not_in_the_index_are_not_black(tmp_path, places, found, said):
+    """They were 0, without a word."""
+    (image,), text = told_by(ndtiff(tmp_path, [places])[0])
+    assert values(image) == found
+    assert said in text
+
+
+def test_missing_files_of_ndtiff_are_named(tmp_path):
+    first, second = ndtiff(tmp_path, TWO_FILES)
+    first.unlink()
+    with pytest.raises(FileError, match=r"2 files, of which x_NDTiffStack\.tif is not in the"):
+        read(second)
+
+
+def test_an_index_does_not_lead_out_of_the_folder(tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (path,) = ndtiff(inside, [[(0, 0)]])
+    index = (inside / "NDTiff.index").read_bytes()
+    name = b"../x_NDTiffStack.tif"
+    index = index.replace(
+        len(path.name).to_bytes(4, "little") + path.name.encode(),
+        len(name).to_bytes(4, "little") + name,
+    )
+    (inside / "NDTiff.index").write_bytes(index)
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(FileError, match="not in the folder"):
+        read(path)
+
+
+def test_a_missing_index_is_named(tmp_path):
+    path = ndtiff(tmp_path, TWO_FILES)[0]
+    (tmp_path / "NDTiff.index").unlink()
+    (image,), said = told_by(path)
+    assert values(image) == [1, 2, 101]
+    assert "NDTiff.index, which says where the planes of" in said

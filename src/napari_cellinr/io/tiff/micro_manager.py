@@ -1,4 +1,4 @@
-"""Stacks of Micro-Manager in several files: their planes at the places that their index states."""
+"""Recordings of Micro-Manager in several files: planes at the places that their index states."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import tifffile
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.tiff.unassigned import series_from
-from napari_cellinr.text import number_list
+from napari_cellinr.text import n_of, number_list, shortened_text
 
 if TYPE_CHECKING:
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["in_place"]
+__all__ = ["check_files", "in_place"]
 
 _COLUMNS = {"C": 0, "Z": 1, "T": 2, "R": 3}
 """The columns of an index, one row for each plane, by axis."""
@@ -27,6 +27,45 @@ _COUNTS = {"C": "Channels", "Z": "Slices", "T": "Frames", "R": "Positions"}
 
 _MOST_PLANES = 10_000_000
 """Planes of an announced recording up to which those that are missing are counted."""
+
+
+_INDEX = "NDTiff.index"
+"""The file that says where the planes of newer recordings are."""
+
+
+def check_files(opened: OpenTiff) -> tuple[str, ...]:
+    """Return a sentence if the index of a recording of several files (NDTiff) is not there.
+
+    Parameters
+    ----------
+    opened
+        Any TIFF.
+
+    Raises
+    ------
+    FileError
+        If the index names files that are not in the folder.
+    """
+    if (opened.file.micromanager_metadata or {}).get("MajorVersion", 0) < 2:
+        return ()
+    index = opened.path.with_name(_INDEX)
+    if not index.is_file():
+        return (
+            f"{_INDEX}, which says where the planes of {opened.path} belong, is not in its folder; "
+            "its pages are read as they are. Add it to read all files of the recording.",
+        )
+    names = dict.fromkeys(entry[1] for entry in tifffile.read_ndtiff_index(index))
+    absent = [
+        name for name in names if Path(name).name != name or not index.with_name(name).is_file()
+    ]
+    if absent:
+        raise FileError(
+            f"{opened.path} is a part of a recording of {n_of(len(names), 'file')}, of which "
+            f"{shortened_text(', '.join(absent))} {'is' if len(absent) == 1 else 'are'} not in the "
+            "folder. Add what is missing; without the others, and without "
+            f"{_INDEX}, the pages of this file can be read as they are."
+        )
+    return ()
 
 
 def in_place(

@@ -13,7 +13,7 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
 from napari_cellinr.io.tiff.data import LACKING
 from napari_cellinr.io.tiff.described import partly_described
-from napari_cellinr.io.tiff.micro_manager import in_place
+from napari_cellinr.io.tiff.micro_manager import check_files, in_place
 from napari_cellinr.io.tiff.renamed import identified, images_elsewhere, without_other_files
 from napari_cellinr.io.tiff.unassigned import (
     PLAIN,
@@ -58,6 +58,9 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     file = opened.file
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
     changed = _corrected_counts(opened) if plain else ()
+    no_index = check_files(opened)
+    if no_index or getattr(file, "is_ndtiff", False):
+        return list(file.series), no_index
     identity = identified(opened)
     series = _by_tifffile(opened, identity.absent)
     if len(series) == 1 and series[0].kind == "mmstack":
@@ -233,7 +236,7 @@ def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Pr
     FileError
         If no plane is there, or no complete time point, channel or z plane.
     """
-    may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
+    may_lack = series.kind in {"ome", "mmstack", "ndtiff"} and series.dataoffset is None
     if not may_lack or all(page is not None for page in series.pages):
         return Present()
     there = np.array([page is not None for page in series.pages])
