@@ -66,7 +66,7 @@ def test_calibration_counts_space_only():
         ({"scale": (1, 0, 1)}, "a step of 0.0 along Y"),
         ({"scale": (float("nan"), 1, 1)}, "must be a positive number"),
         ({"scale": (float("inf"), 1, 1)}, "must be a positive number"),
-        ({"channels": ("a", "b")}, "2 channel names were given for 1 channels"),
+        ({"channels": ("a", "b")}, "2 channel names were given for 1 channel;"),
     ],
 )
 def test_refuses_what_does_not_fit(changes, message):

@@ -72,6 +72,16 @@ def test_links_of_the_root_folder_are_rewritten():
     assert re.findall(r"\((.*?)\)", found) == [*places, "security.md"]
 
 
+def test_options_of_commands_are_not_broken_at_hyphens():
+    line = '<span id="a-b">run<span class="w"> </span>a-b.tif --tile-size 8 -o --set x=-1</span>'
+    page = f'<p>--left --alone</p><div class="language-sh highlight"><pre>{line}</pre></div>'
+    found = hooks.with_whole_options(page)
+    assert re.findall('<span class="option">(.*?)</span>', found) == ["--tile-size", "-o", "--set"]
+    assert re.sub('<span class="option">(.*?)</span>', r"\1", found) == page
+    style = (DOCS / "site" / "site.css").read_text("utf-8")
+    assert re.search(r"\.language-sh pre > code \.option \{\s*white-space: nowrap;", style)
+
+
 def test_links_of_the_readme_are_absolute_and_lead_to_files():
     text = (ROOT / "README.md").read_text("utf-8")
     targets = re.findall(r"\]\(([^)]+)\)", text)

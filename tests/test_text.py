@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_cellinr.text import number_list
+from napari_cellinr.text import n_of, number_list
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_numbers_are_listed(numbers, text):
 
 def test_a_long_list_ends_with_an_ellipsis():
     assert number_list([1, 3, 5, 7], most=3) == "1, 3, 5 …"
+
+
+def test_one_thing_is_not_several():
+    assert [n_of(n, "plane") for n in (0, 1, 2)] == ["0 planes", "1 plane", "2 planes"]
+    assert [n_of(n, "axis is", "axes are") for n in (1, 2)] == ["1 axis is", "2 axes are"]

@@ -20,6 +20,8 @@ OF_ROOT = {
 }
 """Pages of the site that are files of the root folder of the repository."""
 
+_COMMANDS = re.compile(r'<div class="language-sh .*?</div>', re.DOTALL)
+_OPTION = re.compile(r"(<[^>]*>)|(?<![\w-])(--?[A-Za-z][\w-]*)")
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(?=\))")
 
 
@@ -54,6 +56,26 @@ def with_links(markdown: str, source: str, page: str, repository: str) -> str:
         return f"{before}{posixpath.relpath(place, posixpath.dirname(page) or '.')}{anchor}"
 
     return _LINK.sub(new, markdown)
+
+
+def with_whole_options(html: str) -> str:
+    """Return a page whose options, such as `--max-seconds`, can be kept from breaking at a hyphen.
+
+    Parameters
+    ----------
+    html
+        The page, with commands in blocks of the language `sh`.
+    """
+
+    def marked(match: re.Match[str]) -> str:
+        return match[1] or f'<span class="option">{match[2]}</span>'
+
+    return _COMMANDS.sub(lambda block: _OPTION.sub(marked, block[0]), html)
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Return the content of a page with marked options."""
+    return with_whole_options(html)
 
 
 def on_files(files: Any, config: Any) -> Any:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clean_name",
+    "n_of",
     "number_list",
     "one_line",
     "parsed_json",
@@ -103,6 +104,21 @@ def clean_name(name: object) -> str:
     """Return the name of an image, a channel or a layer as one line; `unnamed` if none is left."""
     text = str(name)
     return one_line(text) or ("unnamed" if text else "")
+
+
+def n_of(number: int, one: str, several: str = "") -> str:
+    """Return a number of things in words, such as `1 plane` or `2 planes`.
+
+    Parameters
+    ----------
+    number
+        How many there are.
+    one
+        What follows 1.
+    several
+        What follows other numbers; `one` with an `s` if not given.
+    """
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
 def number_list(numbers: Iterable[int], most: int = 12) -> str:

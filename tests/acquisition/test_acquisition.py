@@ -156,7 +156,7 @@ def test_phase_contrast_does_not_run_on_any_movie():
 def test_missing_values_are_refused():
     source = image(*PLANES)
     source.array()[1, 2, 3] = np.nan
-    with pytest.raises(CellINRError, match="1 of 1600 values are not finite"):
+    with pytest.raises(CellINRError, match="1 of 1600 values is not finite"):
         prepare(source, microscope({"kind": "time-lapse"}))
 
 
@@ -286,7 +286,7 @@ def test_start_phases():
 @pytest.mark.parametrize(
     ("optics", "source", "message"),
     [
-        (KNOWN, ((7, 16, 16), "TYX"), "7 frames were given for 1 directions times 5 phases"),
+        (KNOWN, ((7, 16, 16), "TYX"), "7 frames were given for 1 direction times 5 phases"),
         (KNOWN, ((5, 16, 16), "TYX"), "alias: pixels of at most"),
         ({**KNOWN, "voxel_size": [0.06, 0.07]}, ((5, 16, 16), "TYX"), "square"),
         (

@@ -324,7 +324,7 @@ def test_a_batch_tells_which_files_failed(run, raw_file, jobs, tmp_path):
     words = ("batch", recipe, raw_file, tmp_path / "none.tif", "--folder", out_folder)
     status, out, error = run(*words)
     assert status == 1
-    assert "1 of 2 images are done" in out
+    assert "1 of 2 images is done" in out
     assert "none.tif" in error
     assert (out_folder / "summary.csv").is_file()
     status, out, _ = run(*words)

@@ -61,7 +61,7 @@ def test_demo_stopped_by_ctrl_c(run, small, put_job, tmp_path):
     put_job("denoise", Interrupting())
     status, out, _ = run("demo", tmp_path)
     assert status == 130
-    assert "(1 steps)" in out
+    assert "(1 step)" in out
     assert (tmp_path / "result.tif").exists()
 
 

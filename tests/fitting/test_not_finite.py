@@ -25,7 +25,7 @@ def image(axes, *bad):
         ("TYX", [(slice(None), 0, 0)], r"4 of 120 values are not finite \(NaN or infinite\);"),
         ("TCZYX", [(2, 1, 0)], "in frame 3, channel 2, plane 1;"),
         ("ZYX", [1], "in plane 2;"),
-        ("YX", [(0, 0)], r"1 of 30 values are not finite \(NaN or infinite\);"),
+        ("YX", [(0, 0)], r"1 of 30 values is not finite \(NaN or infinite\);"),
     ],
 )
 def test_where_values_are_not_finite(axes, bad, said):

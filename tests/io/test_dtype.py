@@ -32,7 +32,7 @@ def test_what_fits_is_not_reported():
 
 
 def test_what_has_no_integer_is_refused():
-    with pytest.raises(FileError, match=r"1 values of image are not numbers .*write float32"):
+    with pytest.raises(FileError, match=r"1 value of image is not a number .*write float32"):
         converted([1, np.nan], "uint8")
     with pytest.raises(FileError, match="allowed are uint8"):
         converted([1], "complex64")

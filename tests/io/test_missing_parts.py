@@ -245,7 +245,7 @@ def sizes_of(sizes):
         ([(0, 0, z) for z in range(3)], (2, 1, 3), {"T": 1, "Z": 3}, "read are only T 0"),
         (
             [(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 0, 1), (2, 0, 0)], (3, 1, 2),
-            {"T": 2, "Z": 2}, "1 planes of incomplete parts are left out",
+            {"T": 2, "Z": 2}, "1 plane of incomplete parts is left out",
         ),
         ([(t, 0, 0) for t in range(3)], (3, 2, 1), {"T": 3, "C": 1}, "read are only C 0"),
         (

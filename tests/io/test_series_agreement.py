@@ -101,7 +101,7 @@ def test_names_that_contradict_each_other(tmp_path):
 def test_files_of_another_voxel_size(tmp_path):
     names = ["t0.ome.tif", "t1.ome.tif", "t2.ome.tif"]
     files = ome_files(tmp_path / "t", names, PhysicalSizeX=[0.1, 0.1, 0.2])
-    said = r"1 of 3 files state another voxel size than the first: .*t2.ome.tif y=0.1 .* x=0.2"
+    said = r"1 of 3 files states another voxel size than the first: .*t2.ome.tif y=0.1 .* x=0.2"
     with pytest.warns(FileWarning, match=said):
         image = read(files, stack_axis="T")
     assert image.steps["X"] == 0.1

@@ -361,7 +361,7 @@ def test_rounding_and_clipping_are_told(tmp_path, values):
     assert again.array().tolist() == [[min(255, max(0, round(v))) for v in values]]
     said = "2 of 4 values were rounded, 2 clipped to 0 … 255"
     assert [said in str(one.message) for one in told] == [True] * (values[3] > 3)
-    with pytest.raises(FileError, match="not numbers"):
+    with pytest.raises(FileError, match="not a number"):
         write(tmp_path / "a.tif", Image(np.array([[np.nan, 1]])), dtype="uint8")
 
 
@@ -420,7 +420,7 @@ def test_more_planes_than_ome_describes(tmp_path, data):
     path = save(tmp_path, data, "image.ome.tif", metadata={"axes": "ZYX"})
     text = tifffile.tiffcomment(path).replace('SizeZ="3"', 'SizeZ="2"')
     tifffile.tiffcomment(path, text.encode())
-    with pytest.warns(FileWarning, match="has 1 planes that its OME description does not mention"):
+    with pytest.warns(FileWarning, match="has 1 plane that its OME description does not mention"):
         assert np.array_equal(read(path).data, data[:2])
 
 

@@ -1,5 +1,7 @@
 """The times of the planes give the time step, and say where it is not constant."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
@@ -71,6 +73,8 @@ def test_times_that_go_back_are_named():
 
 
 class Page:
+    parent = SimpleNamespace(filehandle=SimpleNamespace(closed=False))
+
     def __init__(self, seconds):
         self.seconds = seconds
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_cellinr.errors import FileWarning
+from napari_cellinr.errors import FileError, FileWarning
 from napari_cellinr.io import read, read_all
 from napari_cellinr.io.tiff.reader import read as read_tiff
 
@@ -63,6 +63,7 @@ def test_one_page_is_not_several_frames(tmp_path):
 def test_a_file_whose_description_is_elsewhere(tmp_path):
     inner = '<BinaryOnly MetadataFile="first.ome.tif" UUID="urn:uuid:1"/>'
     path = described(tmp_path / "a.ome.tif", 1, (1, 1, 1), inner=inner)
+    described(tmp_path / "first.ome.tif", 1, (1, 1, 1))
     with pytest.warns(FileWarning, match=r"are in first\.ome\.tif; open that file"):
         read(path)
 
@@ -131,7 +132,7 @@ def test_one_of_two_images_shows_a_page_twice(tmp_path):
         warnings.simplefilter("always")
         images = read_all(path)
     (text,) = {str(one.message) for one in told}
-    assert "one page to several planes of image 'well 0'; its 1 pages are read as they" in text
+    assert "one page to several planes of image 'well 0'; 1 page is read as it is" in text
     assert [(image.axes, values(image)) for image in images] == [("YX", [0]), ("ZYX", [1, 2])]
     assert [image.scale[-1] for image in images] == [0.1, 0.2]
     assert [len(image.meta.get("warnings", ())) for image in images] == [1, 0]
@@ -212,3 +213,72 @@ def test_one_page_is_not_several_frames_beside_a_page_of_another_size(tmp_path):
     with pytest.warns(FileWarning, match="one page to several planes"):
         image = read(path)
     assert (image.axes, values(image), image.scale) == ("YX", [0], (0.1, 0.1))
+
+
+SIZES = {"a": (5, 4), "b": (7, 6), "c": (3, 8)}
+
+
+def of_different_size(path, pages, images, part):
+    """Write pages of 0, 1, 2 … of these sizes, and images of these sizes and numbers of planes."""
+    inner = "".join(
+        f'<Image ID="Image:{n}" Name="{n} {size}"><Pixels ID="Pixels:{n}" DimensionOrder="XYZCT" '
+        f'Type="uint16" SizeX="{SIZES[size][0]}" SizeY="{SIZES[size][1]}" SizeC="1" SizeZ="{z}" '
+        f'SizeT="1" PhysicalSizeX="0.{n + 1}" PhysicalSizeY="0.{n + 1}">{part}</Pixels></Image>'
+        for n, (size, z) in enumerate(images)
+    )
+    text = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{inner}</OME>'
+    with tifffile.TiffWriter(path) as file:
+        for number, size in enumerate(pages):
+            stated = {} if number else {"description": text.encode()}
+            page = np.full(SIZES[size][::-1], number, np.uint16)
+            file.write(page, metadata=None, contiguous=False, **stated)
+    return path
+
+
+@pytest.mark.parametrize("part", ["", "<TiffData/>"])
+@pytest.mark.parametrize("pages", ["aaabb", "bbaaa", "ababa"])
+def test_images_of_different_size_have_the_pages_of_their_size(tmp_path, pages, part):
+    """Steps were those of the other image, an image was lost, or a page had the wrong size."""
+    path = of_different_size(tmp_path / "x.ome.tif", pages, [("a", 3), ("b", 2)], part)
+    first, second = read_all(path)
+    assert (first.axes, first.shape, first.scale[-1]) == ("ZYX", (3, 4, 5), 0.1)
+    assert (second.axes, second.shape, second.scale[-1]) == ("ZYX", (2, 6, 7), 0.2)
+    assert [values(one) for one in (first, second)] == [
+        [place for place, page in enumerate(pages) if page == size] for size in "ab"
+    ]
+    assert [one.name for one in (first, second)] == ["x 0 a", "x 1 b"]
+
+
+@pytest.mark.parametrize("part", ["", "<TiffData/>"])
+@pytest.mark.parametrize(
+    ("pages", "found", "said"),
+    [
+        ("bbaa", [[2, 3], [0, 1]], "announces 3 planes for image '0 a', but the file has 2"),
+        ("bbaaac", [[2, 3, 4], [0, 1]], "does not mention"),
+        ("aaa", [[0, 1, 2]], "announces image '1 b', but no page of the file has its size"),
+    ],
+)
+def test_more_or_fewer_pages_of_the_size_of_an_image(tmp_path, pages, found, said, part):
+    path = of_different_size(tmp_path / "x.ome.tif", pages, [("a", 3), ("b", 2)], part)
+    with pytest.warns(FileWarning, match=said):
+        images = read_all(path)
+    assert [values(image) for image in images] == found
+    assert [image.scale[-1] for image in images] == [0.1, 0.2][: len(found)]
+
+
+@pytest.mark.parametrize("part", ["", "<TiffData/>"])
+@pytest.mark.parametrize("pages", ["aabaa", "aba", "ccc"])
+def test_images_whose_pages_cannot_be_told_apart_are_refused(tmp_path, pages, part):
+    path = of_different_size(tmp_path / "x.ome.tif", pages, [("a", 2), ("a", 2), ("b", 1)], part)
+    with pytest.raises(FileError, match="does not say which of its pages are theirs") as refused:
+        read_all(path)
+    assert "2 planes of 5 x 4, 2 planes of 5 x 4, 1 plane of 7 x 6" in str(refused.value)
+
+
+@pytest.mark.parametrize("pages", ["aab", "baa"])
+def test_pages_of_another_size_have_no_steps(tmp_path, pages):
+    """The voxel size of the only image was that of all pages."""
+    path = of_different_size(tmp_path / "x.ome.tif", pages, [("a", 2)], "")
+    with pytest.warns(FileWarning, match="pages are read as they are"):
+        images = read_all(path)
+    assert {image.shape[-2:]: image.scale[-1] for image in images} == {(4, 5): 0.1, (6, 7): 1.0}

@@ -135,7 +135,7 @@ def test_a_layer_fills_in_while_parts_finish(viewer, opened, idle, qtbot, parts,
     assert layer.name == "denoised · cells (running)"
     assert layer.data.shape == SHAPE
     where = recording.parent / "cells denoised.zarr"
-    assert any(text == f"Computed in 6 parts, which are written to {where}." for _, text in said)
+    assert any(text == f"Computed in 6 parts, written to {where}." for _, text in said)
     values = np.asarray(layer.data)
     expected = read(recording).array().astype(np.float32) + 1
     np.testing.assert_array_equal(values[:2], expected[:2])

@@ -26,6 +26,7 @@ from napari_cellinr.optics.dpc import (
     normalise,
     transfer_functions,
 )
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from napari_cellinr.config.optics.dpc import DPC
@@ -60,7 +61,8 @@ def dpc(image: Image, optics: DPC) -> Measurement:
     n_patterns = optics.frames_per_set
     if len(values) % n_patterns:
         raise ConfigError(
-            f"{len(values)} frames were given for {n_patterns} patterns; a multiple of "
+            f"{n_of(len(values), 'frame was', 'frames were')} given for "
+            f"{n_of(n_patterns, 'pattern')}; a multiple of "
             f"{n_patterns} is needed: correct rotations, or remove the frames of incomplete sets."
         )
     pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2

@@ -45,11 +45,6 @@ def _recorded(values: NDArray[Any]) -> NDArray[Any]:
     """Return the grey levels that were recorded: not those of blank frames and lost lines.
 
     A saturated blank frame, or a hot column, would otherwise make all others dark.
-
-    Parameters
-    ----------
-    values
-        Grey levels, axes (…, Y, X).
     """
     missing = without_data(values)
     missing[_far_brighter(values)] = True

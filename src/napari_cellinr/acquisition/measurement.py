@@ -14,6 +14,7 @@ from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.image.rules import check_precision
 from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.optics.fourier import gaussian_psf
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,8 +111,8 @@ def single_channel(image: Image, kind: str) -> NDArray[Any]:
     bad = int(values.size - np.isfinite(values).sum())
     if bad:
         raise DataError(
-            f"{bad} of {values.size} values are not finite (NaN or infinite); replace them "
-            "before the fit, or remove their frames."
+            f"{n_of(bad, f'of {values.size} values is', f'of {values.size} values are')} not "
+            "finite (NaN or infinite); replace them before the fit, or remove their frames."
         )
     if values.size == 0 or values.min() == values.max():
         raise DataError("every value of the image is the same; there is nothing to reconstruct.")
@@ -173,8 +174,8 @@ def voxel_of(
     if given is not None:
         if len(given) != len(axes):
             raise ConfigError(
-                f"voxel_size with {len(given)} values was given for an image with the spatial "
-                f"axes {axes}; {len(axes)} are needed."
+                f"voxel_size with {n_of(len(given), 'value')} was given for an image with the "
+                f"spatial axes {axes}; {len(axes)} are needed."
             )
         return tuple(given)
     known = dict(zip(image.axes, zip(image.scale, image.units, strict=True), strict=True))
@@ -222,7 +223,8 @@ def gaussian_blur(
         return None
     if len(widths) != len(size):
         raise ConfigError(
-            f"{name} with {len(widths)} values was given for frames with {len(size)} spatial axes; "
+            f"{name} with {n_of(len(widths), 'value')} was given for frames with {len(size)} "
+            "spatial axes; "
             f"{len(size)} are needed."
         )
     for width, step, n in zip(widths, voxel, size, strict=True):
@@ -272,8 +274,8 @@ def frame_starts(
     if frame_times is not None:
         if len(frame_times) != n_frames:
             raise ConfigError(
-                f"frame_times with {len(frame_times)} times was given for {n_frames} frames; one "
-                "for every frame is needed."
+                f"frame_times with {n_of(len(frame_times), 'time')} was given for "
+                f"{n_of(n_frames, 'frame')}; one for every frame is needed."
             )
         shortest = min(np.diff(frame_times), default=math.inf)
         if shortest < lasting * (1 - 1e-6):

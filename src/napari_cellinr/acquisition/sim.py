@@ -22,6 +22,7 @@ from napari_cellinr.acquisition.sim_light import Light, estimate_light, light_wa
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.otf import check_pixel, from_table, ideal_bands, ideal_plane
 from napari_cellinr.optics.sim import SIMModel
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def sim2d(image: Image, optics: SIM2D) -> Measurement:
     values = values.reshape(-1, *values.shape[-2:])
     phases = stated(optics.phases)
     n_patterns = len(phases)
-    _check_count(len(values), n_patterns, f"{n_patterns} rows of phases")
+    _check_count(len(values), n_patterns, f"{n_of(n_patterns, 'row')} of phases")
     pixel = None if optics.pixel_size is None else (optics.pixel_size,) * 2
     voxel = _square(voxel_of(image, pixel, "YX", needed_for="sim2d"))
     na, wavelength = stated(optics.na), stated(optics.wavelength)
@@ -70,7 +71,7 @@ def sim2d(image: Image, optics: SIM2D) -> Measurement:
     contrasts = torch.tensor(optics.modulations or [1.0] * len(carriers)) * active
     groups = torch.zeros(len(carriers), dtype=torch.int64)
     light = Light(torch.tensor(carriers), torch.tensor(given), contrasts.double(), groups)
-    return _finish(image, optics, values, (times, timed), (light, transfers), voxel)
+    return _finish(optics, values, (times, timed), (light, transfers), voxel)
 
 
 def sim3d(image: Image, optics: SIM3D) -> Measurement:
@@ -92,7 +93,7 @@ def sim3d(image: Image, optics: SIM3D) -> Measurement:
     planes = values.reshape(-1, *values.shape[-2:])
     counts = {"direction": len(stated(optics.periods)), "phase": optics.n_phases}
     per_plane = counts["direction"] * counts["phase"]
-    what = f"{counts['direction']} directions times {counts['phase']} phases"
+    what = f"{n_of(counts['direction'], 'direction')} times {n_of(counts['phase'], 'phase')}"
     _check_count(len(planes), per_plane, what)
     counts["z"] = _n_planes(image, len(planes), per_plane)
     frames, times = _arrange(planes, counts, optics)
@@ -106,11 +107,10 @@ def sim3d(image: Image, optics: SIM3D) -> Measurement:
         voxel = voxel[1:]
     timed = optics.frame_time is not None or optics.frame_times is not None
     light = _three_beams(optics, voxel)
-    return _finish(image, optics, frames, (times, timed), (light, transfers), voxel, padding)
+    return _finish(optics, frames, (times, timed), (light, transfers), voxel, padding)
 
 
 def _finish(
-    image: Image,
     optics: SIM2D | SIM3D,
     values: NDArray[Any],
     timing: tuple[torch.Tensor, bool],
@@ -132,8 +132,9 @@ def _finish(
 def _check_count(n_frames: int, n_patterns: int, what: str) -> None:
     if n_frames % n_patterns:
         raise ConfigError(
-            f"{n_frames} frames were given for {what}; a multiple of {n_patterns} is needed: "
-            "correct the optics, or remove the frames of an incomplete set."
+            f"{n_of(n_frames, 'frame was', 'frames were')} given for {what}; a multiple of "
+            f"{n_patterns} is needed: correct the optics, or remove the frames of an incomplete "
+            "set."
         )
 
 
@@ -156,8 +157,8 @@ def _n_planes(image: Image, n_frames: int, per_plane: int) -> int:
     n_sets = image.sizes.get("T", 1) if "Z" in image.axes else 1
     if n_frames % (n_sets * per_plane):
         raise ConfigError(
-            f"{n_frames // n_sets} frames per time point were given; a multiple of {per_plane} is "
-            "needed: correct the optics, or remove incomplete sets."
+            f"{n_of(n_frames // n_sets, 'frame')} per time point given; a multiple of {per_plane} "
+            "is needed: correct the optics, or remove incomplete sets."
         )
     return n_frames // (n_sets * per_plane)
 
@@ -200,8 +201,9 @@ def _arrange(
     if optics.frame_times is not None:
         if len(optics.frame_times) != len(planes):
             raise ConfigError(
-                f"frame_times with {len(optics.frame_times)} times was given for {len(planes)} "
-                "planes; one for every raw plane, in the order of the file, is needed."
+                f"frame_times with {n_of(len(optics.frame_times), 'time')} was given for "
+                f"{n_of(len(planes), 'plane')}; one for every raw plane, in the order of the "
+                "file, is needed."
             )
         times = np.array(optics.frame_times).reshape(-1, *sizes)
     order = [1 + loops.index(loop) for loop in ("direction", "phase", "z")]

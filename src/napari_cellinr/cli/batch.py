@@ -9,6 +9,7 @@ from napari_cellinr.cli.shared.overwrite import add_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import Interruption, follow, say, say_error, say_warning
 from napari_cellinr.cli.shared.scale import add_worker_options
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -88,7 +89,8 @@ def run(options: Namespace) -> int:
     for row in failed:
         say_error(f"{row.title}: {row.error}")
     done = sum(row.state in {"done", "skipped"} for row in rows)
-    say(f"{done} of {len(rows)} images are done; see {options.folder}/summary.csv")
+    are = n_of(done, f"of {len(rows)} images is", f"of {len(rows)} images are")
+    say(f"{are} done; see {options.folder}/summary.csv")
     if interruption.happened:
         again = "run the same command again for the images that are not done."
         say_warning(f"stopped by {interruption.name}; {again}")

@@ -21,6 +21,7 @@ from napari_cellinr.cli.shared.progress import (
 )
 from napari_cellinr.errors import ConfigError, FileError, FitError
 from napari_cellinr.methods import METHODS
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -116,7 +117,7 @@ def _run_headless(options: Namespace) -> int:
     steps = fitted.report.get("steps", 0)
     table = "\n".join(demo.table(sample, fitted))
     ended = f"stopped by {interruption.name} after" if interruption.happened else "finished in"
-    say(f"{ended} {seconds_in_words(seconds)} ({steps} steps)\n\n{table}\n")
+    say(f"{ended} {seconds_in_words(seconds)} ({n_of(steps, 'step')})\n\n{table}\n")
     say("written:\n" + "\n".join(f"  {path}" for path in (*paths, picture)))
     return interruption.status
 

@@ -21,6 +21,7 @@ from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import say
 from napari_cellinr.cli.shared.times import in_unit, parse_moments
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -71,7 +72,9 @@ def run(options: Namespace) -> int:
     wanted = list(zip((0, *places), names, strict=True))
     for place, name in wanted:
         if place >= len(images):  # a fit of version 0.1 does not say how many images it has
-            raise ConfigError(f"{options.fit} has {len(images)} images only; leave {name} out.")
+            raise ConfigError(
+                f"{options.fit} has {n_of(len(images), 'image')} only; leave {name} out."
+            )
     for place, name in wanted:
         write(name, images[place])
         say(f"wrote {name}: {describe_image(images[place])}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_cellinr.errors import DataError
 from napari_cellinr.image.rules import check_precision
-from napari_cellinr.text import number_list
+from napari_cellinr.text import n_of, number_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,9 +59,9 @@ def not_finite(source: Image) -> str:
         The image, any axes; some of its values are not finite.
     """
     bad = ~np.isfinite(source.array())
-    n_bad = int(bad.sum())
+    are = n_of(int(bad.sum()), f"of {bad.size} values is", f"of {bad.size} values are")
     return (
-        f"{n_bad} of {bad.size} values are not finite (NaN or infinite){_where(source, bad)}; "
+        f"{are} not finite (NaN or infinite){_where(source, bad)}; "
         "replace them before the fit, for example by 0 or by the median of their neighbours. "
         "Whole frames and borders of 0 are left out of the fit, and named."
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.checkpoint import Checkpoint
 from napari_cellinr.fitting.problem import Outcome
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -164,7 +165,7 @@ class _Loop:
             error = self.problem.held_out()
             if not all(map(math.isfinite, (error, *row.values()))):
                 raise FitError(
-                    f"the loss is not finite after {self.step} steps; lower learning_rate."
+                    f"the loss is not finite after {n_of(self.step, 'step')}; lower learning_rate."
                 )
             ends = self.schedule.averages and error >= self.best_error * (1 - TOLERANCE)
             self.looks_without_gain = self.looks_without_gain + 1 if ends else 0

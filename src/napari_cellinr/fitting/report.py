@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.text import n_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -121,9 +123,9 @@ def unconverged_warning(outcome: Outcome) -> str:
         return f"the fit had not begun when {reason}: the result is only its initial estimate."
     remedy = "max_seconds" if outcome.stopped == "time" else "steps"
     return (
-        f"the fit had not converged when {reason}, after {outcome.steps} steps; the result is "
-        f"usable. {_prospect(outcome)} To run more, set {remedy} higher (--set {remedy}=…), or "
-        "continue the saved fit (--continue-from, continue_fit)."
+        f"the fit had not converged when {reason}, after {n_of(outcome.steps, 'step')}; the "
+        f"result is usable. {_prospect(outcome)} To run more, set {remedy} higher (--set "
+        f"{remedy}=…), or continue the saved fit (--continue-from, continue_fit)."
     )
 
 

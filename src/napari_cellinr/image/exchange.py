@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image.image import AXES, UNCALIBRATED, Image
+from napari_cellinr.text import n_of
 
 __all__ = ["Steps", "Units", "from_xarray", "image_of", "to_dask", "to_xarray"]
 
@@ -83,8 +84,8 @@ def _certain_axes(shape: Sequence[int]) -> str:
         )
     if n not in known:
         raise AxesError(
-            f"an array with {n} dimensions was given; 2 to 5 are allowed ({AXES}). Select a part "
-            "of the array first."
+            f"an array with {n_of(n, 'dimension')} was given; 2 to 5 are allowed ({AXES}). Select "
+            "a part of the array first."
         )
     return known[n]
 
@@ -105,19 +106,7 @@ def _calibrated(image: Image, scale: Steps | None, units: Units | None) -> Image
 
 
 def _by_axis(image: Image, given: Any, spatial: Sequence[str], name: str) -> dict[str, Any]:
-    """Return values by axis letter, from one for all spatial axes, one for each axis, or a table.
-
-    Parameters
-    ----------
-    image
-        The image.
-    given
-        The values, or None.
-    spatial
-        Letters of the spatial axes.
-    name
-        Name of the argument, for the message.
-    """
+    """Return values by axis letter, from one for all spatial axes, one for each, or a table."""
     if given is None:
         return {}
     if isinstance(given, Mapping):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import AxesError, DataError
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +58,7 @@ def default_axes(n_dimensions: int) -> str:
     guesses = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
     if n_dimensions not in guesses:
         raise AxesError(
-            f"an array with {n_dimensions} dimensions was given; 2 to 5 are allowed "
+            f"an array with {n_of(n_dimensions, 'dimension')} was given; 2 to 5 are allowed "
             f"({AXES}). Select a part of the array first."
         )
     return guesses[n_dimensions]
@@ -147,8 +148,8 @@ def check(image: Image) -> None:
     n_channels = image.sizes.get("C", 1)
     if image.channels and len(image.channels) != n_channels:
         raise AxesError(
-            f"{len(image.channels)} channel names were given for {n_channels} channels; one for "
-            f"each, or none, is needed."
+            f"{n_of(len(image.channels), 'channel name was', 'channel names were')} given for "
+            f"{n_of(n_channels, 'channel')}; one for each, or none, is needed."
         )
     if image.dtype.kind not in "buif":
         raise AxesError(
@@ -158,8 +159,9 @@ def check(image: Image) -> None:
     mask = np.ma.getmask(image.data) if isinstance(image.data, np.ma.MaskedArray) else None
     if mask is not None and (n_masked := int(np.sum(mask))):
         raise DataError(
-            f"{n_masked} of {math.prod(image.shape)} values of a masked array are masked, and "
-            "would be used as if they were not; replace them first, for example by array.filled(0)."
+            f"{n_masked} of {math.prod(image.shape)} values of a masked array "
+            f"{'is' if n_masked == 1 else 'are'} masked, and would be used all the same; replace "
+            "them first, for example by array.filled(0)."
         )
     if isinstance(getattr(image.data, "_meta", None), np.ma.MaskedArray):  # the kind of its chunks
         raise DataError(

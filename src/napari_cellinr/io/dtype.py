@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import FileError, FileWarning, warn
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,9 +52,10 @@ def with_dtype(image: Image, dtype: str, *, rescale: bool = False) -> Image:
         return image.like(_floats(array, target, image.name))
     n_bad = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
     if n_bad:
+        of_image = f"of {image.name}"
+        are = n_of(n_bad, f"value {of_image} is not a number", f"values {of_image} are not numbers")
         raise FileError(
-            f"{n_bad} values of {image.name} are not numbers (NaN), which {dtype} cannot store; "
-            f"write float32, or replace them first."
+            f"{are} (NaN), which {dtype} cannot store; write float32, or replace NaN first."
         )
     if rescale:
         array = _stretched(array, target, image.name)
@@ -115,8 +117,10 @@ def _integers(array: Any, target: np.dtype[Any], name: str, *, rounding: bool) -
     n_rounded = int((whole != array).sum()) if rounding else 0
     n_clipped = int(((whole < limits.min) | (whole > limits.max)).sum())
     if n_rounded or n_clipped:
+        of_all = f"of {array.size} values"
+        rounded = n_of(n_rounded, f"{of_all} was", f"{of_all} were")
         warn(
-            f"{name} is written as {target}: {n_rounded} of {array.size} values were rounded, "
+            f"{name} is written as {target}: {rounded} rounded, "
             f"{n_clipped} clipped to {limits.min} … {limits.max}.",
             FileWarning,
         )

@@ -10,6 +10,7 @@ from napari_cellinr.macro.naming import result_name, unused
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.steps import Step
 from napari_cellinr.methods import method_of_action
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -96,7 +97,7 @@ def fit_step(
         seed=None if continues else config.seed,
         versions=fitted.report.get("versions", {}),
         status="stopped" if fitted.stopped == "user" else "done",
-        note=f"stopped after {fitted.report.get('steps')} steps" if early else "",
+        note=f"stopped after {n_of(fitted.report.get('steps', 0), 'step')}" if early else "",
         beginning="" if initial is None else initial.beginning,
     )
 
@@ -116,7 +117,8 @@ def parts_step(attempt: Step, source: Source, name: str, result: PartsResult) ->
         How the run ended.
     """
     found = result.finished
-    note = "" if found.is_complete else f"{found.done} of {found.total} parts are finished"
+    are = n_of(found.done, f"of {found.total} parts is", f"of {found.total} parts are")
+    note = "" if found.is_complete else f"{are} finished"
     return replace(
         attempt,
         sources=(source,),

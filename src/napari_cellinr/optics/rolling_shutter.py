@@ -14,6 +14,7 @@ import torch
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.base import ForwardModel
 from napari_cellinr.optics.fourier import fast_shape, irfft, rfft
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,8 +116,8 @@ def _check_psf(psf: torch.Tensor, size: Sequence[int], n_colours: int) -> None:
         )
     if len(psf) != n_colours:
         raise ConfigError(
-            f"a psf with {len(psf)} colours was given for a picture with {n_colours}; one for all "
-            "colours, or one for each of them is needed."
+            f"a psf with {n_of(len(psf), 'colour')} was given for a picture with {n_colours}; one "
+            "for all colours, or one for each of them is needed."
         )
     dark = psf.sum(dim=(-2, -1)).min()
     if not bool(torch.isfinite(psf).all()) or float(psf.min()) < 0 or float(dark) <= 0:

@@ -15,6 +15,7 @@ import torch
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.sim import fine_size
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,8 @@ def separate(frames: torch.Tensor, phases: torch.Tensor, active: torch.Tensor) -
     mixing = torch.cat([torch.ones_like(waves[:, :1]), waves, waves.conj()], dim=1)
     if int(torch.linalg.matrix_rank(mixing, rtol=1e-3)) < mixing.shape[1]:
         raise ConfigError(
-            f"{phases.shape[0]} frames with these phases were given for {phases.shape[1]} orders; "
+            f"{n_of(phases.shape[0], 'frame')} with these phases given for "
+            f"{n_of(phases.shape[1], 'order')}; "
             "the phases do not tell the orders apart: different phases or more frames are needed."
         )
     unmixing = torch.linalg.pinv(mixing)[: 1 + phases.shape[1]]

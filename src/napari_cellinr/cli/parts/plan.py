@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.cli.shared.overwrite import add_overwrite, check_overwrite
 from napari_cellinr.cli.shared.parser import Commands, add_command
 from napari_cellinr.cli.shared.progress import answer, say, say_warning, seconds_in_words
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -112,7 +113,7 @@ def described(plan: Plan, path: str) -> list[str]:
     """
     total = seconds_in_words(plan.seconds * len(plan.parts))
     return [
-        f"{len(plan.parts)} parts, and {plan.n_coarse} that make coarser levels",
+        f"{n_of(len(plan.parts), 'part')}, and {plan.n_coarse} for the coarser levels",
         f"each: up to {plan.memory / 1e9:.2g} GB of memory, about "
         f"{seconds_in_words(plan.seconds)} on one core; all: {total}",
         f"result: {plan.places[0]}",

@@ -31,6 +31,7 @@ from napari_cellinr.cli.shared.start_options import add_start_options, checkpoin
 from napari_cellinr.image.rules import UNCALIBRATED
 from napari_cellinr.io.findings import warnings_of
 from napari_cellinr.io.names import without_secrets
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -156,7 +157,7 @@ def read_chosen(options: Namespace) -> Image:
     if not 0 <= options.series < len(images):
         raise FileError(
             f"--series {options.series} was given; {without_secrets(options.input)} has "
-            f"{len(images)} images, counted from 0."
+            f"{n_of(len(images), 'image')}, counted from 0."
         )
     chosen: Image = images[options.series]
     return chosen
@@ -298,7 +299,8 @@ def _summary(options: Namespace, fitted: Fitted) -> str:
     gain = field_gain(fitted.report)
     return (
         f"wrote {options.output}: {describe_image(fitted.images[0])}, "
-        f"{steps} steps in {seconds} ({_REASONS[fitted.stopped]})" + (f"; {gain}" if gain else "")
+        f"{n_of(steps, 'step')} in {seconds} ({_REASONS[fitted.stopped]})"
+        + (f"; {gain}" if gain else "")
     )
 
 

@@ -76,13 +76,7 @@ def _is_output(word: str, known: Mapping[str, str]) -> bool:
 
 
 class _Output(argparse.Action):
-    """Stores the file of a role.
-
-    Parameters
-    ----------
-    roles
-        Names of the roles; None for any.
-    """
+    """Stores the file of a role."""
 
     def __init__(self, *arguments: Any, roles: tuple[str, ...] | None, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)

@@ -15,6 +15,7 @@ from napari_cellinr.cli.shared.progress import (
 )
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.io.names import place_of
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -148,7 +149,7 @@ def in_parts(
         assert needed is not None
         say(
             f"about {needed.memory / 1e9:.2g} GB of memory are needed, {free / 1e9:.2g} GB are "
-            f"free: the recording is computed in {len(plan.parts)} parts."
+            f"free: the recording is computed in {n_of(len(plan.parts), 'part')}."
         )
     return run_parts(options, plan)
 
@@ -235,19 +236,21 @@ def run_parts(options: Namespace, plan: Plan) -> int:
     on = f"finished parts are kept; go on with --resume {plan.folder}"
     if interruption.happened:
         say_warning(
-            f"stopped by {interruption.name} after {found.done} of {found.total} parts; {on}"
+            f"stopped by {interruption.name} after {found.done} of {n_of(found.total, 'part')}; "
+            f"{on}"
         )
         return interruption.status
     for number, text in found.failed.items():
         say_error(text if text.startswith("part ") else f"part {number}: {text}")
     if not found.is_complete:
-        say_error(f"{found.done} of {found.total} parts are finished; {on}")
+        are = n_of(found.done, f"of {found.total} parts is", f"of {found.total} parts are")
+        say_error(f"{are} finished; {on}")
         return 1
     from napari_cellinr.cli.shared.fitting import describe_image
 
     seconds = seconds_in_words(time.monotonic() - options.started)
     say(
         f"wrote {', '.join(plan.outputs.values())}: {describe_image(plan.image)}, "
-        f"{len(plan.parts)} parts in {seconds}"
+        f"{n_of(len(plan.parts), 'part')} in {seconds}"
     )
     return 0

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,10 @@ def check_list(
         return
     if not values or (lengths is not None and len(values) not in lengths):
         wanted = "at least 1" if lengths is None else " or ".join(str(n) for n in lengths)
-        raise ConfigError(f"{name} with {len(values)} values was given; {wanted} are needed.")
+        are = "is" if wanted in {"1", "at least 1"} else "are"
+        raise ConfigError(
+            f"{name} with {n_of(len(values), 'value')} was given; {wanted} {are} needed."
+        )
     if any(not math.isfinite(value) for value in values) or (positive and min(values) <= 0):
         raise ConfigError(f"{name} {tuple(values)} was given; positive numbers are needed.")
 
@@ -124,8 +128,8 @@ def check_carriers(
     for index, row in enumerate(phases):
         if len(row) != len(orders):
             raise ConfigError(
-                f"{len(row)} phases were given for frame {index}; one for each of the "
-                f"{len(orders)} orders is needed, null where the order is off."
+                f"{n_of(len(row), 'phase was', 'phases were')} given for frame {index}; one for "
+                f"each of the {len(orders)} orders is needed, null where the order is off."
             )
     used = [any(row[order] is not None for row in phases) for order in range(len(orders))]
     if not phases or not all(used):

@@ -28,6 +28,7 @@ from napari_cellinr.config.optics.checks import (
     check_list,
 )
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import n_of
 
 __all__ = ["SIM2D", "SIM3D", "Structured"]
 
@@ -244,7 +245,8 @@ class SIM3D(Structured):
             pairs = getattr(self, name)
             if pairs is not None and len(pairs) != len(self.periods):
                 raise ConfigError(
-                    f"{len(pairs)} {name} were given for {len(self.periods)} directions; one "
-                    "pair for each direction is needed."
+                    f"{name} with {n_of(len(pairs), 'pair')} was given for "
+                    f"{n_of(len(self.periods), 'direction')}; one pair for each direction is "
+                    "needed."
                 )
         return self

@@ -210,17 +210,7 @@ def _pixels(file: Any, block: Block) -> NDArray[Any]:
 
 
 def _decoded(data: bytes, block: Block, n_bytes: int) -> NDArray[Any]:
-    """Return the samples of a block as a flat array.
-
-    Parameters
-    ----------
-    data
-        What the file holds.
-    block
-        The block.
-    n_bytes
-        Bytes of its pixels.
-    """
+    """Return the samples of a block as a flat array."""
     import imagecodecs
 
     if block.compression not in _COMPRESSIONS:

@@ -68,21 +68,7 @@ def _stamps(file: Any) -> list[float]:
 
 
 def _image(path: Path, name: str, scene: Scene, facts: _Facts, limit: int) -> Image:
-    """Return an image without the axes of length 1 that are no axes of a specimen.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        Name of the image.
-    scene
-        Its pixels.
-    facts
-        What the metadata say.
-    limit
-        Bytes above which the array is lazy.
-    """
+    """Return an image without the axes of length 1 that are no axes of a specimen."""
     n_bytes, available = math.prod(scene.shape) * scene.dtype.itemsize, path.stat().st_size
     if n_bytes > max(2**24, _MOST_EXPANDED * available):
         raise FileError(

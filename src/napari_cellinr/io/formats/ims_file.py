@@ -140,15 +140,7 @@ def _check(path: Path, shape: tuple[int, ...], kind: np.dtype[Any], first_shape:
 
 
 class _Volume:
-    """One channel at one time, read when it is needed; the padding of Imaris is left out.
-
-    Parameters
-    ----------
-    path, place
-        The file, and the data set in it.
-    shape, kind
-        Size without padding, and data type.
-    """
+    """One channel at one time, read when it is needed; the padding of Imaris is left out."""
 
     def __init__(self, path: Path, place: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
         self.path, self.place, self.shape, self.dtype = path, place, shape, kind
@@ -180,19 +172,7 @@ def _stacked(
     *,
     lazily: bool,
 ) -> Any:
-    """Return the array (T, C, Z, Y, X): NumPy, or dask.
-
-    Parameters
-    ----------
-    path
-        The file.
-    places
-        Data sets by time and channel.
-    shape, kind
-        Size and data type of the array.
-    lazily
-        Whether volumes are read when they are needed.
-    """
+    """Return the array (T, C, Z, Y, X): NumPy, or dask."""
     volumes = [[_Volume(path, place, shape[2:], kind) for place in row] for row in places]
     if not lazily:
         whole = (slice(None),) * 3

@@ -13,6 +13,7 @@ from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.lazy import chunks_of, is_lazy_size, lazy_array
 from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +60,8 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
         if not found:
             raise FileError(f"{path} holds no image of planes; give a file with one.")
         if (n_others := len(file.images) - len(found)) > 0:
-            text = f"{n_others} entries of {path} are left out: lifetimes, points or lines."
-            warn(text, FileWarning)
+            left_out = n_of(n_others, "entry is", "entries are")
+            warn(f"{path}: {left_out} left out: lifetimes, points or lines.", FileWarning)
         share = limit // len(found)
         return [_image(path, name, one, share, single=len(found) == 1) for one in found]
 
@@ -70,21 +71,7 @@ def _is_plane(dims: Sequence[str]) -> bool:
 
 
 def _image(path: Path, name: str, found: Any, limit: int, *, single: bool) -> Image:
-    """Return an image, axes in the order of the file.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        Name of the file, which precedes that of the image if there are several.
-    found
-        The image of the library.
-    limit
-        Bytes above which the array is lazy.
-    single
-        Whether it is the only one of the file.
-    """
+    """Return an image, axes in the order of the file."""
     shape, kind = tuple(map(int, found.shape)), np.dtype(found.dtype)
     n_bytes, available = math.prod(shape) * kind.itemsize, path.stat().st_size
     if n_bytes > max(2**24, _MOST_EXPANDED * available):
@@ -144,17 +131,7 @@ def _channels(element: Any, n_channels: int) -> tuple[tuple[str, ...], list[str]
 
 
 class _Pixels:
-    """An image of a file, of which planes are read when they are needed.
-
-    Parameters
-    ----------
-    path
-        The file.
-    place
-        Path of the image in the project.
-    shape, kind
-        Size and data type.
-    """
+    """An image of a file, of which planes are read when they are needed."""
 
     def __init__(self, path: Path, place: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
         self.path, self.place, self.shape, self.dtype = path, place, shape, kind

@@ -16,6 +16,7 @@ import numpy as np
 from napari_cellinr.errors import FileError
 from napari_cellinr.image import UNCALIBRATED, Image
 from napari_cellinr.io.lazy import RawArray, chunks_of, is_lazy_size, lazy_array
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def read(path: Path, name: str, limit: int) -> list[Image]:
         raw = file.read(_HEADER)
     header = _header(path, raw)
     kind = np.dtype(_TYPES[header.mode]).newbyteorder(header.order)
-    is_dv = _number(header, raw, "h", 96) == _DELTAVISION
+    is_dv = _number(header, raw, 96) == _DELTAVISION
     axes, shape, found = _deltavision(header, raw) if is_dv else _mrc(header, raw)
     n_bytes = math.prod(shape) * kind.itemsize
     offset, available = _HEADER + header.extended, path.stat().st_size
@@ -113,8 +114,8 @@ def _header(path: Path, raw: bytes) -> _Header:
     raise FileError(f"{path} is not an MRC or DeltaVision file although its name says so.")
 
 
-def _number(header: _Header, raw: bytes, kind: str, place: int) -> Any:
-    return struct.unpack_from(f"{header.order}{kind}", raw, place)[0]
+def _number(header: _Header, raw: bytes, place: int) -> Any:
+    return struct.unpack_from(f"{header.order}h", raw, place)[0]
 
 
 def _mrc(header: _Header, raw: bytes) -> tuple[str, tuple[int, ...], dict[str, tuple[float, str]]]:
@@ -134,13 +135,14 @@ def _deltavision(
 ) -> tuple[str, tuple[int, ...], dict[str, tuple[float, str]]]:
     """Return axes, shape and steps of a DeltaVision file, whose steps are in µm."""
     columns, rows, planes = header.counts
-    n_times = max(1, _number(header, raw, "h", 180))
-    n_waves = max(1, _number(header, raw, "h", 196))
-    axes = _SEQUENCES.get(_number(header, raw, "h", 182), "CTZ")
+    n_times = max(1, _number(header, raw, 180))
+    n_waves = max(1, _number(header, raw, 196))
+    axes = _SEQUENCES.get(_number(header, raw, 182), "CTZ")
     if planes % (n_times * n_waves):
         raise FileError(
-            f"the file announces {planes} planes, which are no whole number of stacks of "
-            f"{n_times} times and {n_waves} channels; it is damaged or not complete."
+            f"the file announces {n_of(planes, 'plane')}, no whole number of stacks of "
+            f"{n_of(n_times, 'time')} and {n_of(n_waves, 'channel')}; it is damaged or not "
+            "complete."
         )
     sizes = {"T": n_times, "C": n_waves, "Z": planes // (n_times * n_waves)}
     steps = struct.unpack_from(f"{header.order}3f", raw, 40)
@@ -154,7 +156,7 @@ def _deltavision(
 
 def _names(header: _Header, raw: bytes) -> tuple[str, ...]:
     """Return the emission wavelengths as names of the channels, such as `525 nm`."""
-    n_waves = min(5, _number(header, raw, "h", 196))
+    n_waves = min(5, _number(header, raw, 196))
     waves = struct.unpack_from(f"{header.order}{n_waves}h", raw, 198)
     names = tuple(f"{wave} nm" for wave in waves)
     return names if len(set(names)) == len(names) and min(waves) > 0 else ()

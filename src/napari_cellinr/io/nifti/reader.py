@@ -91,17 +91,7 @@ def _to_image(head: Head, data: Any, path: Path, name: str) -> Image:
 
 
 def _unusable(head: Head, axes: str, path: Path) -> list[str]:
-    """Return sentences about steps that are no positive numbers, and about a time without a unit.
-
-    Parameters
-    ----------
-    head
-        The description of the file.
-    axes
-        The axes of the image.
-    path
-        The file.
-    """
+    """Return sentences about steps that are no positive numbers, and a time without a unit."""
     space, time = head.header.get_xyzt_units()
     sizes = dict(zip("XYZT", (*head.shape, 1, 1, 1, 1), strict=False))
     texts = []

@@ -205,18 +205,7 @@ def _lazy(tiff: Any, paths: Sequence[Path], first: Image, stacked: str, axes: st
 def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: Any) -> Image:
     """Return the stack, with what all files state about the new axes.
 
-    Parameters
-    ----------
-    files
-        The images that were read, with the new axes; all of them, or the first.
-    data
-        Their arrays, along one new axis.
-    grid
-        The axes along which the files are stacked.
-    name
-        Name of the stack.
-    again
-        How to read it again.
+    The files are all images that were read, or the first of a lazy stack.
     """
     first = without_axes(files[0], grid.axes)
     steps = [common_step(files, axis, grid.numbers()) for axis in grid.axes]

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import struct
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from napari_cellinr.io.safety.bounded import MOST_DEFLATED
 from napari_cellinr.io.safety.pictures import PICTURE_CODECS, stated_pixels
+from napari_cellinr.io.tiff.ome_xml import root_of, tag_of
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
     from tifffile import TiffPageSeries
 
     from napari_cellinr.io.safety.bounded import BoundedFile
@@ -110,12 +113,8 @@ def check_ome(text: str | None, n_directories: int) -> None:
         return
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("its OME description defines XML entities")
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return  # tifffile ignores it, too
-    for element in root.iter():
-        tag = element.tag.rpartition("}")[2]
+    for element in root_of(text).iter():  # nothing if it is damaged: tifffile ignores it, too
+        tag = tag_of(element)
         if tag == "Pixels":
             _check_pixels(element, n_directories)
         elif tag == "UUID":
@@ -134,7 +133,7 @@ def _check_pixels(pixels: ElementTree.Element, n_directories: int) -> None:
     if min(sizes) < 1 or math.prod(sizes[2:]) > possible or max(numbers, default=1) > possible:
         raise ValueError(
             f"its OME description announces sizes {sizes} along X, Y, Z, C, T, and it has "
-            f"{n_directories} planes"
+            f"{n_of(n_directories, 'plane')}"
         )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LACKING", "OpenTiff", "damage_refused", "explain", "lazy_series"]
+__all__ = ["LACKING", "OpenTiff", "damage_refused", "explain", "lazy_series", "open_file"]
 
 LACKING = "its OME description lacks"
 """How an error about an attribute that OME-XML must have begins; its name follows."""
@@ -154,8 +154,14 @@ def lazy_series(opened: OpenTiff, series: tifffile.TiffPageSeries) -> Any:
 
 
 @contextmanager
-def _open_file(page: Any) -> Iterator[None]:
-    """Open the file of a page in this context if it is another file of a series, and closed."""
+def open_file(page: Any) -> Iterator[None]:
+    """Open the file of a page in this context if it is another file of a series, and closed.
+
+    Parameters
+    ----------
+    page
+        A page of an image in several files.
+    """
     file = page.parent.filehandle
     if not file.closed:
         yield
@@ -172,13 +178,7 @@ def _row(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class _Pages:
-    """The pages of a series as one array; each is decoded when it is needed.
-
-    Parameters
-    ----------
-    opened, series
-        As for `lazy_series`.
-    """
+    """The pages of a series as one array; each is decoded when it is needed."""
 
     def __init__(self, opened: OpenTiff, series: tifffile.TiffPageSeries) -> None:
         self.path = opened.path
@@ -238,7 +238,7 @@ class _Pages:
     def _part(self, page: Any, inside: tuple[slice, ...]) -> Any:
         if page is None:
             return 0  # a missing plane; the reader has logged a warning
-        with _open_file(page):
+        with open_file(page):
             check_page(page)
             if self._in_parts:
                 return self._from_parts(page, inside)

@@ -13,19 +13,20 @@ from napari_cellinr.errors import FileError
 from napari_cellinr.io.metadata.times import TIMES, times_of
 from napari_cellinr.io.tiff.data import LACKING
 from napari_cellinr.io.tiff.described import partly_described
-from napari_cellinr.io.tiff.renamed import identified, without_other_files
+from napari_cellinr.io.tiff.micro_manager import check_files, in_place
+from napari_cellinr.io.tiff.renamed import identified, images_elsewhere, without_other_files
 from napari_cellinr.io.tiff.unassigned import (
     PLAIN,
     as_pages,
     fitted,
-    n_shared,
     not_assigned,
     read_as,
     series_from,
 )
+from napari_cellinr.text import n_of, number_list, shortened_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import tifffile
@@ -38,6 +39,9 @@ __all__ = ["Present", "present_planes", "series_of", "with_present"]
 
 _MOST_MISSING = 8
 """Indices that a warning lists."""
+
+ABSENT = "absent"
+"""Attribute of a series: the files of its recording that are not in the folder."""
 
 
 def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[str, ...]]:
@@ -54,8 +58,14 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     file = opened.file
     plain = file.is_imagej and not (file.is_ome or file.is_mmstack or file.is_shaped)
     changed = _corrected_counts(opened) if plain else ()
+    no_index = check_files(opened)
+    if no_index or getattr(file, "is_ndtiff", False):
+        return list(file.series), no_index
     identity = identified(opened)
-    series = _by_tifffile(opened)
+    series = _by_tifffile(opened, identity.absent)
+    if len(series) == 1 and series[0].kind == "mmstack":
+        whole, texts = in_place(opened, series[0])
+        return [whole], texts
     if plain and series:
         found, texts = _of_imagej(opened, series)
         return found, (*changed, *texts)
@@ -67,28 +77,45 @@ def series_of(opened: OpenTiff) -> tuple[list[tifffile.TiffPageSeries], tuple[st
     if not file.is_ome:
         return partly_described(opened, series)
     series, others = without_other_files(opened, series, identity.meant)
-    others = (*identity.doubts, *others)
-    n_read = sum(len(one.pages) for one in series) - n_shared(series)
-    if file.is_ome and n_read < opened.n_directories and all(len(s.levels) == 1 for s in series):
-        n_left = opened.n_directories - n_read
+    for one in series:
+        one.attr[ABSENT] = identity.absent
+    others = (*identity.doubts, *others, *images_elsewhere(opened, identity.absent))
+    read = {page.index for s in series for page in s.pages if page and page.parent is file}
+    if len(read) < opened.n_directories and all(len(s.levels) == 1 for s in series):
+        n_left = opened.n_directories - len(read)
+        are = n_of(
+            n_left,
+            "plane that its OME description does not mention; it is",
+            "planes that its OME description does not mention; they are",
+        )
         return series, (
-            f"{opened.path} has {n_left} planes that its OME description does not mention; they "
-            "are not read.",
+            f"{opened.path} has {are} not read.",
             *others,
         )
     return series, others
 
 
-def _by_tifffile(opened: OpenTiff) -> list[tifffile.TiffPageSeries]:
+def _by_tifffile(opened: OpenTiff, absent: Sequence[str]) -> list[tifffile.TiffPageSeries]:
     """Return what tifffile makes of a file.
 
     Raises
     ------
+    FileError
+        If places of planes cannot be found without them.
     ValueError
         If its OME description lacks an attribute.
     """
     try:
         return list(opened.file.series)
+    except ValueError as error:
+        if not absent or "PlaneCount" not in str(error):
+            raise
+        raise FileError(
+            f"{opened.path} is a part of a recording in several files, of which "
+            f"{shortened_text(', '.join(absent))} {'is' if len(absent) == 1 else 'are'} not in the "
+            "folder; its OME description does not say how many planes a file has. Add what is "
+            "missing."
+        ) from error
     except KeyError as error:
         if not opened.file.is_ome:
             raise
@@ -115,7 +142,8 @@ def _corrected_counts(opened: OpenTiff) -> tuple[str, ...]:
         return ()
     return (
         f"the ImageJ description of {opened.path} states {', '.join(wrong)}, which is no "
-        f"number of planes; its {opened.n_directories} planes are read without it.",
+        f"number of planes; {n_of(opened.n_directories, 'plane is', 'planes are')} read without "
+        "it.",
     )
 
 
@@ -133,7 +161,9 @@ def _of_imagej(
         if announced == 1 or first.samplesperpixel > 1 or (first.is_final and n_there >= announced):
             return series, ()
         if first.is_final and end != opened.file_bytes and first.offset < end:
-            raise ValueError(f"corrupted: its ImageJ description announces {announced} planes")
+            raise ValueError(
+                f"corrupted: its ImageJ description announces {n_of(announced, 'plane')}"
+            )
         alone = series_from([first], {}, "imagej")
         return [alone], (
             f"{opened.path} has 1 plane, but its ImageJ description announces {announced} "
@@ -181,6 +211,10 @@ class Present:
     indices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     warning: str = ""
 
+    def of_frames(self, values: Sequence[float]) -> tuple[float, ...]:
+        """Return those of one value for each frame whose frames are there."""
+        return tuple(values[i] for i in self.indices.get("T", range(len(values))))
+
 
 def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Present:
     """Return which planes of a series are there; the others would be read as 0.
@@ -202,7 +236,7 @@ def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Pr
     FileError
         If no plane is there, or no complete time point, channel or z plane.
     """
-    may_lack = series.kind in {"ome", "mmstack"} and series.dataoffset is None
+    may_lack = series.kind in {"ome", "mmstack", "ndtiff"} and series.dataoffset is None
     if not may_lack or all(page is not None for page in series.pages):
         return Present()
     there = np.array([page is not None for page in series.pages])
@@ -221,7 +255,8 @@ def present_planes(path: Path, series: tifffile.TiffPageSeries, axes: str) -> Pr
         for axis, chosen, size in zip(axes, kept, there.shape, strict=False)
         if len(chosen) < size
     }
-    return Present(found, _what_is_missing(path, there, n_kept, found))
+    absent = series.attr.get(ABSENT, ())
+    return Present(found, _what_is_missing(path, there, n_kept, found, absent))
 
 
 def _complete(there: NDArray[np.bool_], axes: str) -> list[NDArray[Any]]:
@@ -239,26 +274,27 @@ def _complete(there: NDArray[np.bool_], axes: str) -> list[NDArray[Any]]:
 
 
 def _what_is_missing(
-    path: Path, there: NDArray[np.bool_], n_kept: int, found: Mapping[str, tuple[int, ...]]
+    path: Path,
+    there: NDArray[np.bool_],
+    n_kept: int,
+    found: Mapping[str, tuple[int, ...]],
+    absent: Sequence[str],
 ) -> str:
-    parts = ", ".join(f"{axis} {_listed(indices)}" for axis, indices in found.items())
+    parts = ", ".join(
+        f"{axis} {number_list(indices, _MOST_MISSING)}" for axis, indices in found.items()
+    )
     n_there = int(there.sum())
     n_left = n_there - n_kept
-    left = f" {n_left} planes of incomplete parts are left out." if n_left else ""
+    are = n_of(n_left, "plane of incomplete parts is", "planes of incomplete parts are")
+    left = f" {are} left out." if n_left else ""
     uneven = [axis for axis, indices in found.items() if axis in "TZ" and not _step(indices)]
     gaps = f" The planes along {uneven[0]} are not equally spaced." if uneven else ""
+    files = f" Not in the folder: {shortened_text(', '.join(absent))}." if absent else ""
     return (
         f"{path} lacks {there.size - n_there} of its {there.size} planes; read are only {parts}, "
-        f"counted from 0.{left}{gaps} If the other files of the recording exist, give them in the "
-        "same folder and under their original names."
+        f"counted from 0.{left}{gaps}{files} If the other files of the recording exist, give them "
+        "in the same folder and under their original names."
     )
-
-
-def _listed(indices: tuple[int, ...]) -> str:
-    if len(indices) > 2 and _step(indices) == 1:
-        return f"{indices[0]} to {indices[-1]}"
-    shown = [str(index) for index in indices[:_MOST_MISSING]]
-    return ", ".join([*shown, "…"] if len(indices) > _MOST_MISSING else shown)
 
 
 def _step(indices: tuple[int, ...]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,7 @@ def _read_series(
     values = _values(opened, chosen, request.limit)
     letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
     present = present_planes(opened.path, chosen, _distinct(chosen.axes))
-    n_channels = _size(letters, data, "C")
+    n_channels = dict(zip(letters, data.shape, strict=True)).get("C", 1)
     colours = {COLOURS: list(facts.colours)} if len(facts.colours) == n_channels else {}
     image = Image(
         data,
@@ -184,6 +185,8 @@ def _read_series(
     )
     image = with_times(restore(image, facts.note), facts.times, opened.path)
     image = with_present(_coarser(image, series, chosen), present)
+    if any(map(math.isnan, facts.times)):
+        image = with_times(image, present.of_frames(facts.times), opened.path)
     texts = (
         unused(opened.path, key, value)
         for axis, key, value in facts.unused
@@ -195,17 +198,7 @@ def _read_series(
 
 
 def _with_axes(image: Image, axes: str, facts: Facts) -> Image:
-    """Return the image with these axes, those that it lacks first and with length 1.
-
-    Parameters
-    ----------
-    image
-        The image.
-    axes
-        Axis letters.
-    facts
-        The metadata of the file, which may state steps along axes that the image lacks.
-    """
+    """Return the image with these axes, those that it lacks first and with length 1."""
     for axis in reversed([axis for axis in axes if axis not in image.axes]):
         step, unit = facts.steps.get(axis, (1.0, UNCALIBRATED))
         alone = axis == "T" and len(facts.times) == 1
@@ -258,6 +251,11 @@ def _values(opened: OpenTiff, series: tifffile.TiffPageSeries, limit: int) -> An
 
 
 def _check_content(path: Path, series: tifffile.TiffPageSeries, request: _Request) -> None:
+    if request.stacked and series.is_multifile:
+        raise FileError(
+            f"{path} is one of several files of a recording, and names the others; open this file "
+            "alone instead of a folder of files, and all of them are read."
+        )
     if 0 in series.shape:
         raise FileError(
             f"{path} holds an empty array of shape {series.shape}; give an image with at least "
@@ -314,11 +312,6 @@ def _drop_unknown_singletons(axes: str, data: NDArray[Any]) -> tuple[str, NDArra
     drop = [i for i, axis in enumerate(axes) if axis not in AXES and data.shape[i] == 1]
     kept = "".join(axis for i, axis in enumerate(axes) if i not in drop)
     return kept, data.squeeze(tuple(drop))
-
-
-def _size(axes: str, data: NDArray[Any], axis: str) -> int:
-    """Return the size along an axis; 1 if the image lacks it."""
-    return data.shape[axes.index(axis)] if axis in axes else 1
 
 
 def _calibration(axes: str, facts: Facts) -> dict[str, tuple[Any, ...]]:

@@ -8,13 +8,16 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from napari_cellinr.io.tiff.ome_xml import named, root_of
+from napari_cellinr.text import shortened_text
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from napari_cellinr.io.tiff.data import OpenTiff
 
-__all__ = ["Identity", "identified", "named_files", "without_other_files"]
+__all__ = ["Identity", "identified", "images_elsewhere", "named_files", "without_other_files"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class Identity:
         Whether the description says which planes the file holds.
     doubts
         A sentence about identifiers that are not believed.
+    absent
+        The names of other files of the recording that are not in the folder.
     """
 
     meant: Mapping[str, str] = field(default_factory=dict)
     known: bool = True
     doubts: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def identified(opened: OpenTiff) -> Identity:
@@ -51,11 +57,8 @@ def identified(opened: OpenTiff) -> Identity:
         The file; its description is changed in memory.
     """
     file = opened.file
-    try:
-        root = ElementTree.fromstring((file.is_ome and file.ome_metadata) or "<none/>")
-    except ElementTree.ParseError:
-        return Identity()
-    elements = [e for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"]
+    root = root_of(file.ome_metadata if file.is_ome else None)
+    elements = named(root, "UUID")
     stated = [(e.get("FileName", "").lower(), _plain(e.text or "")) for e in elements]
     own, name = _plain(root.get("UUID", "")), opened.path.name.lower()
     names = {other for other, _ in stated}
@@ -64,7 +67,7 @@ def identified(opened: OpenTiff) -> Identity:
     distinct = len({*stated}) == len({u for _, u in stated}) and all(u for _, u in stated)
     by_uuid = next((other for other, uuid in stated if uuid == own), "") if own and distinct else ""
     if by_uuid == name and not _shared(opened, names - {name}, own):
-        return Identity(dict(stated))
+        return Identity(dict(stated), absent=_absent(opened, elements, name))
     trusted = by_uuid not in {"", name} and (
         name not in names or not _shared(opened, {by_uuid}, own)
     )
@@ -78,7 +81,10 @@ def identified(opened: OpenTiff) -> Identity:
     known = original in names
     doubted = known and not trusted and len(names) > 1 and bool(own or not distinct)
     return Identity(
-        dict(stated) if trusted else {}, known, (_DOUBT.format(opened.path),) if doubted else ()
+        dict(stated) if trusted else {},
+        known,
+        (_DOUBT.format(opened.path),) if doubted else (),
+        _absent(opened, elements, original) if known else (),
     )
 
 
@@ -86,6 +92,13 @@ _DOUBT = (
     "the identifiers (UUID) in the OME description of {} do not tell its files apart, or are not "
     "those that the files have; the planes were found by the names of the files."
 )
+
+
+def _absent(opened: OpenTiff, elements: Iterable[ElementTree.Element], own: str) -> tuple[str, ...]:
+    """Return the names of files that are not there; `own` is that of this file in lower case."""
+    names = dict.fromkeys(element.get("FileName", "") for element in elements)
+    others = (name for name in names if name and name.lower() != own)
+    return tuple(name for name in others if not opened.path.with_name(name).is_file())
 
 
 def _shared(opened: OpenTiff, names: Collection[str], uuid: str) -> bool:
@@ -152,6 +165,38 @@ def without_other_files(
     )
 
 
+def images_elsewhere(opened: OpenTiff, absent: Collection[str]) -> tuple[str, ...]:
+    """Return a sentence about images all of whose files are absent; tifffile leaves them out.
+
+    Parameters
+    ----------
+    opened
+        A file with a description that can be read.
+    absent
+        The names of the files that are not there.
+    """
+    if not absent:
+        return ()
+    images = named(root_of(opened.file.ome_metadata), "Image")
+    lost = [
+        repr(image.get("Name") or place)
+        for place, image in enumerate(images)
+        if (files := _files_in(image)) and files <= {*absent}
+    ]
+    if not lost:
+        return ()
+    return (
+        f"{opened.path} belongs to a recording of {len(images)} images, of which {len(lost)} "
+        f"({shortened_text(', '.join(lost))}) cannot be read: their files are not in the folder "
+        f"({shortened_text(', '.join(absent))}). Add them under their original names.",
+    )
+
+
+def _files_in(element: ElementTree.Element) -> set[str]:
+    """Return the names of all files that a part of an OME description states."""
+    return {part.get("FileName", "") for part in named(element, "UUID")}
+
+
 def named_files(path: Path) -> list[str]:
     """Return the names of all files of a recording that the OME description of one states.
 
@@ -166,13 +211,8 @@ def named_files(path: Path) -> list[str]:
         If it cannot be read any more.
     """
     with tifffile.TiffFile(path) as file:
-        text = file.ome_metadata if file.is_ome else None
-    try:
-        root = ElementTree.fromstring(text or "<none/>")
-    except ElementTree.ParseError:
-        return []
-    found = {e.get("FileName", "") for e in root.iter() if e.tag.rpartition("}")[2] == "UUID"}
-    return sorted(name for name in found if name and "/" not in name and "\\" not in name)
+        root = root_of(file.ome_metadata if file.is_ome else None)
+    return sorted(name for name in _files_in(root) if name and "/" not in name and "\\" not in name)
 
 
 def _without(series: tifffile.TiffPageSeries, strange: dict[int, str]) -> tifffile.TiffPageSeries:
@@ -196,10 +236,7 @@ def _without(series: tifffile.TiffPageSeries, strange: dict[int, str]) -> tifffi
 
 def _own(file: tifffile.TiffFile) -> str:
     """Return the identifier of a file by its own description; empty if it states none."""
-    try:
-        return _plain(ElementTree.fromstring(file.ome_metadata or "").get("UUID", ""))
-    except ElementTree.ParseError:
-        return ""
+    return _plain(root_of(file.ome_metadata).get("UUID", ""))
 
 
 def _plain(uuid: str) -> str:

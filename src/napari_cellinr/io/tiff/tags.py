@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -23,11 +22,14 @@ from napari_cellinr.io.metadata.units import (
     print_step,
 )
 from napari_cellinr.io.tiff.described import description_of
+from napari_cellinr.io.tiff.ome_xml import root_of, tag_of
 from napari_cellinr.io.tiff.times import frame_times, ome_times
 from napari_cellinr.io.tiff.unassigned import IMAGE, PLAIN
 from napari_cellinr.io.tiff.vendors import vendor_facts
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 __all__ = ["Facts", "facts_about"]
@@ -261,7 +263,7 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
             keys[axis] = f"{name}Unit"
         elif text and pint_name(text) == UNCALIBRATED:
             del keys[axis]  # a size in pixels
-    channels = [element for element in pixels if _tag(element) == "Channel"]
+    channels = [element for element in pixels if tag_of(element) == "Channel"]
     names = [channel.get("Name", "") for channel in channels]
     colours = [of_signed(channel.get("Color", "")) for channel in channels]
     description, date = _child(image, "Description"), _child(image, "AcquisitionDate")
@@ -287,16 +289,12 @@ def _seconds(date: str) -> float:
 
 def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | None:
     """Return the `Image` element of a series: by position, or by name if some are missing."""
-    try:
-        root = ElementTree.fromstring(file.ome_metadata or "")
-    except ElementTree.ParseError:
-        return None
-    images = [element for element in root if _tag(element) == "Image"]
+    images = [element for element in root_of(file.ome_metadata) if tag_of(element) == "Image"]
     place: int | None = series.attr.get(IMAGE)
     if place is not None:
         return images[place]
     if len(images) == 1 and series.kind in PLAIN:
-        return images[0]
+        return images[0] if _may_show(images[0], series) else None
     if len(images) == len(file.series):
         exact = [e for e, one in zip(images, file.series, strict=True) if one is series]
         if exact:
@@ -308,10 +306,12 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
     return same[0] if len(same) == 1 else None
 
 
+def _may_show(image: ElementTree.Element, series: TiffPageSeries) -> bool:
+    """Return whether an `Image` element states the width and height of the pages of a series."""
+    pixels, page = _child(image, "Pixels"), series.keyframe
+    stated = None if pixels is None else (pixels.get("SizeX"), pixels.get("SizeY"))
+    return stated == (str(page.imagewidth), str(page.imagelength))
+
+
 def _child(element: ElementTree.Element, tag: str) -> ElementTree.Element | None:
-    return next((child for child in element if _tag(child) == tag), None)
-
-
-def _tag(element: ElementTree.Element) -> str:
-    """Return the tag of an element without its namespace, which differs between OME versions."""
-    return element.tag.rpartition("}")[2]
+    return next((child for child in element if tag_of(child) == tag), None)

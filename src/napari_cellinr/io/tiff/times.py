@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.io.metadata.units import convert, pint_name
+from napari_cellinr.io.tiff.data import open_file
+from napari_cellinr.io.tiff.ome_xml import tag_of
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -20,7 +23,7 @@ _MOST_PAGES = 20_000
 
 
 def frame_times(file: TiffFile, series: TiffPageSeries) -> tuple[float, ...]:
-    """Return the time of each frame in seconds; empty if it is not stated.
+    """Return the time of each frame in seconds, NaN for one that is missing; empty if not stated.
 
     Parameters
     ----------
@@ -52,19 +55,20 @@ def _of_dates(dates: Any) -> tuple[float, ...]:
 
 
 def _of_micro_manager(series: TiffPageSeries, n_frames: int) -> tuple[float, ...]:
-    """Return the elapsed time of the first plane of each frame."""
+    """Return the elapsed time of the first plane of each frame; NaN if the frame is missing."""
     leading = series.shape[: len(series.shape) - 2]
     if np.prod(leading) != len(series.pages) or n_frames > _MOST_PAGES:
         return ()
-    place = series.axes.index("T")
-    numbers = [
-        int(np.ravel_multi_index([t if i == place else 0 for i in range(len(leading))], leading))
-        for t in range(n_frames)
-    ]
+    numbers = np.moveaxis(np.arange(len(series.pages)).reshape(leading), series.axes.index("T"), 0)
     times = []
-    for number in numbers:
-        page: Any = series.pages[number]
-        stated = page.aspage().tags.valueof("MicroManagerMetadata") or {}
+    for frame in numbers.reshape(n_frames, -1):
+        pages: Any = (series.pages[number] for number in frame)
+        page = next((page for page in pages if page is not None), None)
+        if page is None:
+            times.append(math.nan)
+            continue
+        with open_file(page):
+            stated = page.aspage().tags.valueof("MicroManagerMetadata") or {}
         times.append(float(stated["ElapsedTime-ms"]) / 1000)
     return tuple(times)
 
@@ -79,7 +83,7 @@ def ome_times(pixels: ElementTree.Element) -> tuple[float, ...]:
     """
     earliest: dict[int, float] = {}
     for plane in pixels:
-        if plane.tag.rpartition("}")[2] != "Plane" or plane.get("DeltaT") is None:
+        if tag_of(plane) != "Plane" or plane.get("DeltaT") is None:
             continue
         try:
             frame, time = int(plane.get("TheT", "")), float(plane.get("DeltaT", ""))

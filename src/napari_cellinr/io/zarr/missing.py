@@ -11,6 +11,7 @@ import zarr
 from napari_cellinr.io.names import place_of
 from napari_cellinr.io.safety.atomic import is_zarr
 from napari_cellinr.io.zarr.parts import CHUNK
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +39,11 @@ def missing_chunks(path: str, level: int = 0) -> list[str]:
         return []
     if there >= total:
         return []
+    of_all = f"of {total} chunks of {path}"
+    are = n_of(total - there, f"{of_all} is missing and counts", f"{of_all} are missing and count")
     return [
-        f"{total - there} of {total} chunks of {path} are missing and count as 0: either nothing "
-        "was recorded there, or they were lost when it was copied. Compare with its source."
+        f"{are} as 0: either nothing was recorded there, or it was lost in copying. Compare with "
+        "the source."
     ]
 
 

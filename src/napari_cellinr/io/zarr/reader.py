@@ -106,19 +106,7 @@ def _opened(path: Path | str, store: Any) -> Any:
 def _read_one(
     path: Path | str, store: Store, node: Any, place: str, name: str, axes: str | None, level: int
 ) -> Image | CellINRError:
-    """Return one image, or why it cannot be read.
-
-    Parameters
-    ----------
-    path, store
-        The folder.
-    node, place
-        A group or array in it, and the place of the image below that; empty for itself.
-    name
-        Name of the image.
-    axes, level
-        As for `read`.
-    """
+    """Return one image, or why it cannot be read."""
     try:
         image = _image(path, store, node[place] if place else node, name, level)
         return image if axes is None else image.with_axes(axes)

@@ -10,6 +10,7 @@ from napari_cellinr.macro.naming import CELLINR
 from napari_cellinr.macro.scripts import lines
 from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import check_text
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping, Sequence
@@ -141,7 +142,8 @@ class Action:
         if not fewest <= len(sources) <= most:
             needed = "one is" if most == 1 else f"{fewest} or {most} are"
             raise ConfigError(
-                f"{self.name} was given {len(sources)} layers or files; {needed} needed."
+                f"{self.name} was given {n_of(len(sources), 'layer or file', 'layers or files')}; "
+                f"{needed} needed."
             )
 
     def kind_of(self, argument: str) -> Kind | None:

@@ -15,6 +15,7 @@ from napari_cellinr.macro.source import Source
 from napari_cellinr.macro.values import ANY, AXES, is_count
 from napari_cellinr.methods import METHODS, method_of_action
 from napari_cellinr.runs.starts import Beginning
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -122,7 +123,7 @@ class Fit(Action):
             super().check_sources(sources, beginning)
         elif beginning not in ways or len(sources) != 2:
             raise ConfigError(
-                f"{beginning!r} was given for {self.name} of {len(sources)} layers; "
+                f"{beginning!r} was given for {self.name} of {n_of(len(sources), 'layer')}; "
                 f"{' or '.join(ways)} is needed, and as second source the fit to start from."
             )
 

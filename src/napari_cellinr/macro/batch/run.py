@@ -32,6 +32,7 @@ from napari_cellinr.macro.batch.worker_process import WorkerProcess
 from napari_cellinr.macro.paths import with_local_paths
 from napari_cellinr.macro.plan import saved_files
 from napari_cellinr.runs.scale.executors import open_workers
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -110,8 +111,8 @@ def iter_batch(
     macro = with_local_paths(macro)
     if not inputs or not macro.repeatable or workers < 1:
         raise ConfigError(
-            f"{len(inputs)} files, {len(macro.repeatable)} steps and {workers} workers were given; "
-            "at least one of each is needed."
+            f"{n_of(len(inputs), 'file')}, {n_of(len(macro.repeatable), 'step')} and "
+            f"{n_of(workers, 'worker')} were given; at least one of each is needed."
         )
     inputs = with_folders(inputs, place_of(output), as_series=macro.is_of_series)
     check_summary(place_of(output) / SUMMARY)

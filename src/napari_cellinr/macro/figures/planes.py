@@ -11,6 +11,7 @@ from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.io.metadata.times import times_of
 from napari_cellinr.io.metadata.units import convert, in_units_of
 from napari_cellinr.macro.compare import difference
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +87,8 @@ def layout_of(
     for name, given in (("limits", limits), ("colormaps", colormaps)):
         if given is not None and len(given) != len(images):
             raise ConfigError(
-                f"{len(given)} {name} were given for {len(images)} images; give one for each."
+                f"{len(given)} {name} were given for {n_of(len(images), 'image')}; give one for "
+                "each."
             )
     both = difference and len(images) > 1
     pairs = [limits_of(one) for one in images] if limits is None else limits

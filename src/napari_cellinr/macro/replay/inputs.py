@@ -10,6 +10,7 @@ from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io.names import ADDRESSES
 from napari_cellinr.io.series.channels import separated
 from napari_cellinr.macro.naming import SAMPLE, layer_stem, sample_part, unreadable
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,8 +83,8 @@ class Input:
         parts = read_parts(self.path, lazy_above=0, stack_axis=self.stack_axis)
         if not 0 <= self.series < len(parts):
             raise FileError(
-                f"image {self.series} of {self.path} was given; it has {len(parts)} images, "
-                "counted from 0."
+                f"image {self.series} of {self.path} was given; it has "
+                f"{n_of(len(parts), 'image')}, counted from 0."
             )
         part = parts[self.series]
         if isinstance(part, CellINRError):

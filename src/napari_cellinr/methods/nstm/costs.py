@@ -145,13 +145,7 @@ def check_memory(image: Image, config: NSTMConfig) -> None:
 
 
 def _with_margins(image: Image) -> float:
-    """Return the memory with motion of up to an eighth of the image, as if nothing else is known.
-
-    Parameters
-    ----------
-    image
-        The raw frames.
-    """
+    """Return the memory with motion of up to an eighth of the image, if nothing else is known."""
     base, per_pixel, per_point, beyond = FEW_FRAMES_BYTES
     sizes = [size for axis, size in image.sizes.items() if axis in "ZYX" and size > 1]
     points = math.prod(n + 2 * math.ceil(max(1, n / 8)) for n in sizes)

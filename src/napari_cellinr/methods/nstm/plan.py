@@ -18,6 +18,7 @@ from napari_cellinr.methods.nstm.recording.usable import (
     left_out,
     unusable_pixels,
 )
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,8 +162,8 @@ def check_reference(reference: int, n_frames: int) -> None:
     """
     if reference >= n_frames:
         raise ConfigError(
-            f"reference {reference} was given; the recording has {n_frames} frames, of which the "
-            "first is 0."
+            f"reference {reference} was given; the recording has {n_of(n_frames, 'frame')}, of "
+            "which the first is 0."
         )
 
 

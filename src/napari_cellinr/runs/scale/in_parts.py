@@ -25,6 +25,7 @@ from napari_cellinr.runs.scale.plan import Plan, load_plan, notes_folder
 from napari_cellinr.runs.scale.run import run_plan
 from napari_cellinr.runs.scale.source import Source, digest, is_same, with_time
 from napari_cellinr.runs.scale.state import PLAN_FILE, State
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -193,9 +194,10 @@ def explanation(result: PartsResult | None, path: Path) -> str:
     found = result.finished
     failed = " ".join(f"{text.rstrip('.')}." for text in found.failed.values())
     why = failed if failed or not found.stopped else "the run was stopped."
+    are = n_of(found.done, f"of {found.total} parts is", f"of {found.total} parts are")
     return (
-        f"{why} {found.done} of {found.total} parts are finished and kept in {path}; the same run "
-        "with this result computes the others."
+        f"{why} {are} finished and kept in {path}; the same run with this result computes the "
+        "others."
     )
 
 

@@ -36,6 +36,7 @@ from napari_cellinr.runs.scale.source import (
     with_time,
 )
 from napari_cellinr.runs.scale.state import State
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -104,7 +105,7 @@ def part_job(
     """
     if not 0 <= number < plan.n_parts:
         raise ConfigError(
-            f"part {number} was given; the plan has {plan.n_parts} parts, counted from 0."
+            f"part {number} was given; the plan has {n_of(plan.n_parts, 'part')}, counted from 0."
         )
     state = State(plan)
     state.begin()

@@ -15,6 +15,7 @@ from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.runs.scale.changes import RecordingChangedError
 from napari_cellinr.runs.scale.parts import check_worker, compute, finish_plan, part_job
 from napari_cellinr.runs.scale.state import State
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -169,7 +170,7 @@ class _Run:
                     pending.clear()
                     restarts += 1
                     yield from self._restart(workers, restarts)
-                message = yield self._progress(f"{workers.n_workers} workers")
+                message = yield self._progress(n_of(workers.n_workers, "worker"))
                 if message == "stop":
                     self._state.stop()
                     self.found.stopped = True

@@ -99,13 +99,13 @@ def blended(
     """
     total = np.zeros(values.shape, np.float64)
     for other, path in [(part, own), *others]:
-        box = _common(part.own, _wider(other, shape))
+        box = _intersection(part.own, _wider(other, shape))
         if box is None:
             continue
         here = _slices(box, [one[0] for one in part.own])
         found = np.array(values[here]) if other is part else np.zeros(_sizes(box), np.float32)
         for band, one in zip(_bands(other, shape), _kept(path, other, frame, shape), strict=True):
-            shared = _common(box, band)
+            shared = _intersection(box, band)
             if shared is not None:
                 there = _slices(shared, [low for low, _ in band])
                 found[_slices(shared, [low for low, _ in box])] = one[there]
@@ -164,7 +164,7 @@ def _weights(part: Part, box: Box, shape: Sequence[int]) -> NDArray[np.float64]:
     return weights
 
 
-def _common(first: Box, second: Box) -> Box | None:
+def _intersection(first: Box, second: Box) -> Box | None:
     """Return what two boxes have in common; None if that is nothing."""
     found = tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(first, second, strict=True))
     return found if all(low < high for low, high in found) else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,8 +99,8 @@ class Source:
         images = read_all(self.path, **choice)
         if not 0 <= self.series < len(images):
             raise FileError(
-                f"series {self.series} was given; {self.path} has {len(images)} images, counted "
-                "from 0."
+                f"series {self.series} was given; {self.path} has {n_of(len(images), 'image')}, "
+                "counted from 0."
             )
         return images[self.series]
 

@@ -25,6 +25,7 @@ from napari_cellinr.errors import CellINRError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro import Macro, load_macro
 from napari_cellinr.macro.actions import action_of
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.layers.opening import files_of
 from napari_cellinr.ui.panels.macro_steps import confirm
 from napari_cellinr.ui.session.actions import Request
@@ -203,7 +204,7 @@ class BatchDock(TabbedDock):
                 macro, paths, output, tell=self.rows_changed.emit, say=self.told.emit, **options
             )
 
-        return Work(f"batch of {len(paths)} files", make, self._show_end, quick=True)
+        return Work(f"batch of {n_of(len(paths), 'file')}", make, self._show_end, quick=True)
 
     def _show_end(self, rows: tuple[Row, ...]) -> None:
         self.show_rows(rows)

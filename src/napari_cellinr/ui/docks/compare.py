@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.compare.controls import BeforeAfterControls
 from napari_cellinr.ui.figures.buttons import FigureButtons
 from napari_cellinr.ui.layers.convert import find, image_layers
@@ -240,8 +241,8 @@ class CompareDock(TabbedDock):
                 self.table.setItem(row, column, item)
         self.table.setVisible(True)
         self.status.setText(
-            f"Scores of {len(scores)} visible layers against the ground truth; previews and "
-            "differences are left out."
+            f"Scores of {n_of(len(scores), 'visible layer')} against the ground truth; previews "
+            "and differences are left out."
         )
 
     def _profile_plot(self) -> ProfilePlot:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
 from napari_cellinr.io.metadata.units import calibrated
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.docks.fit import FitDock
 from napari_cellinr.ui.layers.motion import layers_of
 from napari_cellinr.ui.panels.motion import MotionPanel
@@ -41,7 +42,9 @@ def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
         return {"optics": f"Enter what the layer does not state: {wanted}."}
     per_set = optics.frames_per_set
     if not fault and n_frames % per_set:
-        fault = f"The image has {n_frames} frames; a multiple of {per_set} (one set) is needed."
+        fault = (
+            f"The image has {n_of(n_frames, 'frame')}; a multiple of {per_set} (one set) is needed."
+        )
     return {"image": fault} if fault else {}
 
 

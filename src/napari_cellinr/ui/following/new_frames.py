@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal, Slot
 from napari_cellinr.errors import AxesError, CellINRError
 from napari_cellinr.macro import new_frames_steps
 from napari_cellinr.runs.request import RunRequest, start
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.session.actions import Request, source_of
 from napari_cellinr.ui.session.controller import Work
@@ -161,7 +162,8 @@ class NewFrames(QObject):
             source_of(source), (known, self.frames), self._config, fitted, str(result.name), taken
         ):
             self._recorder.record(step)
-        text = f"Layer “{result.name}”: {new.shape[self._axis]} new frames, {self.frames} in all."
+        frames = n_of(new.shape[self._axis], "new frame")
+        text = f"Layer “{result.name}”: {frames}, {self.frames} in all."
         self._controller.said.emit("info", text)
         self.changed.emit()
 

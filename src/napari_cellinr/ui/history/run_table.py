@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.widgets.buttons import push_button
 from napari_cellinr.ui.widgets.labels import wrapping_label
@@ -130,8 +131,7 @@ class RunTable(QWidget):
         run = self._selected()
         if run is not None:
             count = self._dispatcher.history.delete_layers(self._dispatcher.viewer, run)
-            layers = "1 layer" if count == 1 else f"{count} layers"
-            self.message.setText(f"{layers} of “{run.name}” deleted.")
+            self.message.setText(f"{n_of(count, 'layer')} of “{run.name}” deleted.")
 
     def _selected(self) -> RunRecord | None:
         row, runs = self.table.currentRow(), self._dispatcher.history.runs

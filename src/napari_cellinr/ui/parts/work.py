@@ -9,6 +9,7 @@ from napari_cellinr.errors import ConfigError
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.runs.scale.in_parts import PartsRequest, explanation, parts_job
 from napari_cellinr.runs.scale.plan import notes_folder
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import RECORD
 from napari_cellinr.ui.parts.layer import RESULT_IN_PARTS, PartsLayer
@@ -108,7 +109,7 @@ def parts_work(
 
     def planned(growth: Growth) -> None:
         controller.hide_quick_looks(layer.unique_id)
-        text = f"Computed in {growth.total} parts, which are written to {path}."
+        text = f"Computed in {n_of(growth.total, 'part')}, written to {path}."
         controller.said.emit("info", text)
 
     def kept() -> str:
@@ -159,7 +160,9 @@ def _show(
     if not found.is_complete:
         controller.say("error" if found.failed else "info", explanation(result, path))
     else:
-        took = f"{len(result.plan.parts)} parts in {result.seconds:.0f} s; written to {path}."
+        took = (
+            f"{n_of(len(result.plan.parts), 'part')} in {result.seconds:.0f} s; written to {path}."
+        )
         warnings = [with_titles(text, task.config_type) for text in found.warnings]
         texts = [f"Layer “{layer.name}”: {took}", *warnings]
         text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in texts)

@@ -27,7 +27,7 @@ from napari_cellinr.methods.cellinr.recording.copies import (
 )
 from napari_cellinr.methods.cellinr.recording.hot import hot_in_frames
 from napari_cellinr.methods.cellinr.recording.limits import limit_warnings
-from napari_cellinr.text import number_list
+from napari_cellinr.text import n_of, number_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -115,8 +115,8 @@ class Defects:
         if self.impossible:
             n_voxels = sum(int(mask.sum()) for mask in self.impossible.values())
             texts.append(
-                f"{n_voxels} voxels {self._where(self.impossible)}have impossible values, far "
-                "outside of all others; they were replaced."
+                f"{n_of(n_voxels, 'impossible value')} {self._where(self.impossible)}far outside "
+                f"of all others {'was' if n_voxels == 1 else 'were'} replaced."
             )
         for channel in sorted({self._channel(place) for place in self.hot}):
             masks = [mask for place, mask in self.hot.items() if self._channel(place) == channel]

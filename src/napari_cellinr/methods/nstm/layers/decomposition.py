@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SIDE", "MovingLight", "moving_light"]
+__all__ = ["SIDE", "MovingLight", "background_level", "moving_light"]
 
 SIDE = 64
 """Longest side in pixels of what is decomposed; larger frames are averaged."""
@@ -115,7 +115,7 @@ def moving_light(
     known = torch.where(counted, frames, 0.0)[chosen][:, None]
     light = functional.avg_pool2d(known, finer)
     light = _blurred(light) / _blurred(weight).clamp(min=1e-6)
-    light = (light - _dark(light[weight > 0])).clamp(min=0) * (weight > 0)
+    light = (light - background_level(light[weight > 0])).clamp(min=0) * (weight > 0)
     brightest = light.max().clamp(min=1e-12)
     light = light / brightest
     faintest = max(DARK, LEFT_OF_NOISE * noise / finer / float(brightest))
@@ -157,9 +157,9 @@ def _blurred(images: torch.Tensor) -> torch.Tensor:
     return functional.conv2d(images, torch.outer(line, line)[None, None], padding=3)
 
 
-def _dark(values: torch.Tensor) -> torch.Tensor:
+def background_level(values: torch.Tensor) -> float:
     """Return the level of the background: a low quantile, of some values if there are many."""
-    return torch.quantile(values[:: max(1, len(values) // 1_000_000)], 0.1)
+    return float(torch.quantile(values[:: max(1, len(values) // 1_000_000)], 0.1))
 
 
 def _decomposed(

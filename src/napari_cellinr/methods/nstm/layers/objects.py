@@ -243,17 +243,7 @@ def _places(shape: tuple[int, ...]) -> Floats:
 
 
 def _divided(flows: Floats, weight: Floats, number: int) -> _Division:
-    """Return the division into a number of objects: first by similar flow, then by affine motions.
-
-    Parameters
-    ----------
-    flows
-        From the middle frame to each, (T, 2, Y, X).
-    weight
-        Of each place, (Y, X).
-    number
-        Of objects.
-    """
+    """Return the division into a number of objects: by similar flow, then by affine motions."""
     shape, places = weight.shape, _places(weight.shape)
     tracks = flows.reshape(-1, weight.size).T
     labels = _similar(tracks, weight.ravel(), number)

@@ -11,7 +11,12 @@ from scipy.ndimage import map_coordinates
 from napari_cellinr.config.nstm import MOST_LAYERS
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.nstm.checks.residual import is_local
-from napari_cellinr.methods.nstm.layers.decomposition import SIDE, MovingLight, moving_light
+from napari_cellinr.methods.nstm.layers.decomposition import (
+    SIDE,
+    MovingLight,
+    background_level,
+    moving_light,
+)
 from napari_cellinr.methods.nstm.layers.division import crossing_part, divided, without_ghosts
 from napari_cellinr.methods.nstm.layers.objects import MovingObjects, affine, moving_objects
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
@@ -220,7 +225,7 @@ def _targets(
         )
         lights.append(torch.einsum("n,ny,nx->yx", light, rows, columns))
     seen = problem.frames[problem.seen > 0]
-    dark = _dark(seen)
+    dark = background_level(seen)
     bright = torch.stack(lights)
     bright = bright / bright.amax().clamp(min=1e-12) * BRIGHT * (float(seen.max()) - dark)
     bright[0] += dark
@@ -251,13 +256,8 @@ def _targets_of_objects(
     places = pixels(shape.low, shape.high, shape.canonical) / steps
     lights = [map_coordinates(one, places, order=1, mode="nearest") for one in found.images]
     light = _tensor(np.stack(lights), device)
-    light[0] += _dark(problem.frames[problem.seen > 0])
+    light[0] += background_level(problem.frames[problem.seen > 0])
     return _tensor(np.concatenate(motions, 1), device), light
-
-
-def _dark(seen: torch.Tensor) -> float:
-    """Return the level of the background: a low quantile, of some values if there are many."""
-    return float(seen[:: max(1, len(seen) // 1_000_000)].quantile(0.1))
 
 
 def _axes(

@@ -154,9 +154,9 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     if some.any():
         planes = ", or planes that repeat the one before" if bad.ndim > 3 else ""
         texts.append(
-            f"{int(some.sum())} of {len(bad)} frames have pixels without data or with impossible "
-            f"values{planes} ({100 * float(parts[some].mean()):.2g} % of them); "
-            "these were left out."
+            f"{int(some.sum())} of {len(bad)} frames {'has' if some.sum() == 1 else 'have'} "
+            f"pixels without data or with impossible values{planes} "
+            f"({100 * float(parts[some].mean()):.2g} % of them); these were left out."
         )
     return texts
 

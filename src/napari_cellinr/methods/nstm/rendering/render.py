@@ -167,13 +167,7 @@ class Rendering:
         return np.maximum(found, shared), np.maximum(usual, shared)
 
     def _between(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
-        """Return how far the motion may be wrong between two exposures, in pixels of the frames.
-
-        Parameters
-        ----------
-        times, reference
-            In the unit of the recording.
-        """
+        """Return how far the motion may be wrong between two exposures, in pixels of the frames."""
         frames = self.settings["frames"]
         zoom = np.reshape(self.settings["zoom"], (1, -1, *[1] * len(self.inner)))
         moved = (self.displacement(frames, reference) / zoom).astype(np.float32)
@@ -183,13 +177,7 @@ class Rendering:
         return found[:-1]
 
     def _met(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
-        """Return which contradiction the material has met since the reference time, in pixels.
-
-        Parameters
-        ----------
-        times, reference
-            In the unit of the recording.
-        """
+        """Return which contradiction the material has met since the reference time, in pixels."""
         assert self.shift is not None
         frames = np.asarray(self.settings["frames"])
         near = [int(np.abs(frames - time).argmin()) for time in times]

@@ -20,6 +20,7 @@ from napari_cellinr.methods.nstm.geometry import (
 )
 from napari_cellinr.methods.nstm.model import SpaceTimeModel
 from napari_cellinr.methods.nstm.rendering.render import Rendering, squeezed
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +110,7 @@ def _of_frames(
     found = np.asarray(stored.tensors[name], np.float32)
     if found.ndim != 1 + len(settings["padding"]) or len(found) != len(settings["frames"]):
         raise FileError(
-            f"{name} has the shape {found.shape}, which does not fit {len(settings['frames'])} "
-            "frames; the fit is damaged. Fit again."
+            f"{name} has the shape {found.shape}, which does not fit "
+            f"{n_of(len(settings['frames']), 'frame')}; the fit is damaged. Fit again."
         )
     return found

@@ -11,6 +11,7 @@ from napari_cellinr.methods.nstm.costs import BYTES
 from napari_cellinr.methods.nstm.job import reconstruct_job
 from napari_cellinr.runs.scale.layout import Needs, boxes
 from napari_cellinr.runs.scale.methods import MethodInParts
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -50,8 +51,8 @@ class ReconstructionInParts(MethodInParts):
         times = None if optics.frame_times is None else list(optics.frame_times)
         if times is not None and len(times) != image.sizes["T"]:
             raise ConfigError(
-                f"{len(times)} frame_times were given for {image.sizes['T']} frames; one for each "
-                "is needed."
+                f"{n_of(len(times), 'frame time was', 'frame times were')} given for "
+                f"{n_of(image.sizes['T'], 'frame')}; one for each is needed."
             )
         return [{"settings": {}, "frame_times": times}], []
 

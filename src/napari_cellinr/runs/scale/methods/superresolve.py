@@ -310,15 +310,6 @@ def _lacking(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any]
 
     How much is kept is measured in the fit of a typical part, and noise in the frame in the middle
     of the recording.
-
-    Parameters
-    ----------
-    fitted
-        The fit.
-    part
-        Of which it is.
-    image
-        A channel of the recording, with axis T.
     """
     found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
     if found is None:
@@ -331,11 +322,6 @@ def _chosen(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] 
     """Return what held-out frames of a typical part choose; None if nothing but noise is there.
 
     The range of grey levels is that of all windows in which a typical part was looked for.
-
-    Parameters
-    ----------
-    fitted, part, image
-        As for `_lacking`.
     """
     frame = part.frame
     found = Chosen.of_fit(fitted)

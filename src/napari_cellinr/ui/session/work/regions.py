@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.macro.naming import result_name
+from napari_cellinr.text import n_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, HELPER, KEPT_FIT, RECORD
 from napari_cellinr.ui.layers.results import add_result
@@ -66,8 +67,9 @@ def drawn_ranges(shapes: Layer, layer: ImageLayer, image: Image) -> dict[str, sl
         start, stop = max(0, start), min(size, stop)
         if stop - start < min(LEAST, size):
             raise AxesError(
-                f"the region in layer {shapes.name!r} has {max(0, stop - start)} pixels of the "
-                f"image along {axis}; at least {min(LEAST, size)} are needed. Draw a larger one."
+                f"the region in layer {shapes.name!r} has {n_of(max(0, stop - start), 'pixel')} of "
+                f"the image along {axis}; at least {min(LEAST, size)} are needed. Draw a larger "
+                "one."
             )
         ranges[axis] = slice(start, stop)
     return ranges
