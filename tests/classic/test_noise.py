@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.camera.noise import Known, Noise, estimate_noise
+from napari_cellinr.classic.camera.single_photons import single_photons
 from napari_cellinr.simulate.embryo import add_noise, embryo
 
 BRIGHTNESS = np.array([10, 20, 40, 80])
@@ -164,6 +165,38 @@ def test_single_photons_are_counted(photons, gain):
     noise = estimate_noise((gain * counts + 3).astype(np.uint16))
     assert (noise.gain, noise.offset) == (gain, 3)
     assert noise.read_noise < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(12, 64, 64), (128, 128)])
+@pytest.mark.parametrize("photons", [0.03, 0.1, 0.4])
+@pytest.mark.parametrize("read_noise", [0.3, 2.0, 7.0])
+def test_single_photons_beside_read_noise_are_counted(photons, read_noise, shape):
+    """Most voxels have none: their variance alone would be that of the read noise."""
+    generator = np.random.default_rng(3)
+    counts = generator.poisson(photons * (0.5 + granules(shape)))
+    raw = 50 * counts + 100 + read_noise * generator.standard_normal(shape)
+    for array in (raw, np.round(raw).astype(np.uint16)):
+        noise = estimate_noise(array)
+        assert noise.gain == pytest.approx(50, rel=0.03)
+        assert noise.offset == pytest.approx(100, abs=0.3)
+        assert noise.read_noise == pytest.approx(np.hypot(read_noise, 0.1), rel=0.15)
+        assert noise.grain == 0
+
+
+@pytest.mark.parametrize("kind", ["hot", "blurred", "multiplied", "two levels", "normal"])
+def test_what_is_not_photons_is_not_taken_for_single_ones(kind):
+    generator = np.random.default_rng(3)
+    some = generator.random((1, 128, 128)) < 0.05
+    bright = {
+        "hot": 50 * some * generator.exponential(1, some.shape),  # hot pixels of all values
+        "blurred": gaussian_filter(50.0 * some, (0, 1, 1)) * 6,  # small structures
+        "multiplied": some * generator.gamma(1, 50, some.shape),  # electron multiplication
+        "two levels": 50 * (granules((1, 128, 128)) > 0.7),  # labels
+        "normal": np.zeros(some.shape),
+    }
+    raw = 100 + bright[kind] + 2 * generator.standard_normal(some.shape)
+    assert single_photons(raw) is None
+    assert single_photons(np.full((1, 8, 8), np.nan)) is None
 
 
 def test_what_is_given_is_not_estimated():

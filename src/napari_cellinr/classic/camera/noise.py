@@ -11,6 +11,7 @@ from scipy.ndimage import median_filter
 
 from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
 from napari_cellinr.classic.camera.noise_classes import Classes, is_whole, noise_classes
+from napari_cellinr.classic.camera.single_photons import single_photons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +75,9 @@ def estimate_noise(
     brightness of a class is the mean with the squared weights of the difference, in which the
     expected variance is exactly linear. Uniform neighbourhoods of one value (masks), and classes
     with many voxels of the lowest or highest value (clipping, saturation), are excluded. Images
-    in which single photons are counted have only such classes; see `counted_photons`.
+    in which single photons are counted have only such classes; see `counted_photons`. Where they
+    stand out from the read noise, the variance of most voxels is that of the read noise alone; see
+    `single_photons`.
 
     Spatially correlated noise (grain, after resizing or filtering) is suppressed by differences
     of neighbours, so that it grows with the reach of the difference. Fine texture grows, too; but
@@ -99,6 +102,8 @@ def estimate_noise(
     floor = _floor(images)
     if (counted := counted_photons(images)) is not None:
         return _completed(Noise(counted[0], floor, counted[1]), known)
+    if (single := single_photons(images)) is not None:
+        return _completed(Noise(*single), known)
     classes, grain = _white_or_grainy(images, floor, known.grain)
     if len(classes.mean) == 0:
         return _completed(Noise(0.0, floor), known)

@@ -19,7 +19,7 @@ from napari_cellinr.fitting.previews import requested_part, with_place
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
 from napari_cellinr.methods.cellinr.field.brightest import lost_brightness
-from napari_cellinr.methods.cellinr.field.calibrate import by_frequency, calibrate
+from napari_cellinr.methods.cellinr.field.calibrate import REMAINING, by_frequency, calibrate
 from napari_cellinr.methods.cellinr.field.fitted import FittedField
 from napari_cellinr.methods.cellinr.field.gate import blend
 from napari_cellinr.methods.cellinr.field.mixed import dimness
@@ -270,7 +270,7 @@ class Rounds:
 
         At several levels of brightness of the result, the errors are those of the synthetic
         images, times how much larger those of the image are, times how much more or less voxels
-        of this brightness err.
+        of this brightness err, times what these three leave out on average.
 
         Parameters
         ----------
@@ -295,7 +295,7 @@ class Rounds:
             sd = np.exp(logarithms.clip(*LOG_ERRORS) / 2) * np.interp(bright, places, factors)
             factors *= np.interp(places, *by_frequency(bright, sd.astype(np.float32)))
         self.field.levels.copy_(torch.from_numpy(places))
-        self.field.calibration.copy_(torch.from_numpy(factors))
+        self.field.calibration.copy_(torch.from_numpy(factors * REMAINING))
 
     def _held_out(self, correction: NDArray[np.float32]) -> float:
         """Return the error on the held-out voxels with a correction."""
