@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from random_phase import NOISE, TIMES, recording, transfers
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import Image, reconstruct
@@ -37,46 +38,15 @@ from napari_cellinr.methods.nstm.phases.start import (
     resting_limit,
 )
 from napari_cellinr.methods.nstm.resources import Resources
-from napari_cellinr.optics.dpc import half_discs, transfer_functions
 from napari_cellinr.runs.request import RunRequest, start
 from napari_cellinr.runs.starts import Continued
 
-TIMES = np.linspace(0, 1, 4)
-NOISE = 0.02
 MOTION = LocalMotion(np.zeros((1, 2)), np.zeros((1, 4, 2)), np.ones(1), LEAST_GAIN, np.inf)
 
 
 def image_of(frames):
     raw = (2000 * (1 + frames)).astype(np.float32)
     return Image(raw, "TYX", (1.0, 0.454, 0.454), ("second", "micrometer", "micrometer"))
-
-
-def transfers(side):
-    sources = half_discs((side, side), 0.454, 0.525, (0, 180, 90, 270), 0.25)
-    found = transfer_functions(sources, 0.454, 0.525, 0.25)
-    return tuple(part.numpy() for part in found)
-
-
-def recording(speeds, side=64, noise=NOISE, seed=0):
-    """Return frames of a random phase of which each half of the rows moves, and the transfer."""
-    rng = np.random.default_rng(seed)
-    transfer = transfers(side)
-    phase = gaussian_filter(rng.standard_normal((side, side)), 2, mode="wrap")
-    phase *= 0.3 / phase.std()
-    ky, kx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
-    upper = (np.arange(side) < side // 2)[:, None]
-    frames = []
-    for time, transmitted in zip(TIMES, transfer[1], strict=True):
-        moved = [
-            np.fft.irfft2(
-                np.fft.rfft2(phase) * np.exp(-2j * np.pi * (time - 0.5) * (ky * v[0] + kx * v[1])),
-                (side, side),
-            )
-            for v in speeds
-        ]
-        scene = np.where(upper, *moved)
-        frames.append(np.fft.irfft2(np.fft.rfft2(scene) * transmitted, (side, side)))
-    return np.stack(frames) + noise * rng.standard_normal((4, side, side)), transfer
 
 
 def moved(found):

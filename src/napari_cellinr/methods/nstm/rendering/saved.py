@@ -19,6 +19,7 @@ from napari_cellinr.methods.nstm.geometry import (
     times_of,
 )
 from napari_cellinr.methods.nstm.model import SpaceTimeModel
+from napari_cellinr.methods.nstm.phases.errors import KnownParts
 from napari_cellinr.methods.nstm.rendering.render import Rendering, squeezed
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
-__all__ = ["DELAYS", "SHIFT", "render_nstm"]
+__all__ = ["COVARIANCES", "DELAYS", "PLACES", "SHIFT", "render_nstm"]
 
 SHIFT = "half.shift"
 """Name under which a fit saves by which displacement its frames contradict the motion."""
 
 DELAYS = "half.delays"
 """Name under which a fit saves how much later than its frame each position is exposed."""
+
+PLACES, COVARIANCES = "half.parts.places", "half.parts.covariances"
+"""Names under which a fit saves where parts of a phase are, and how uncertain that is."""
 
 
 def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -67,7 +71,8 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     halves = [model.to(device) for model in _halves(settings, stored)]
     shift, delays = (_of_frames(settings, stored, name) for name in (SHIFT, DELAYS))
     model = _model(settings, stored).to(device)
-    rendering = Rendering(model, settings, device, halves, shift, delays)
+    parts = _parts(settings, stored)
+    rendering = Rendering(model, settings, device, halves, shift, delays, parts)
     if query.times is not None:
         times = times_of(settings, query.times)
         scene = squeezed(rendering.scene(times))
@@ -98,6 +103,21 @@ def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]
         own = {n.removeprefix(start): v for n, v in stored.tensors.items() if n.startswith(start)}
         found.append(_model(settings, replace(stored, tensors={**scene, **own})))
     return found
+
+
+def _parts(settings: Mapping[str, Any], stored: Stored) -> KnownParts | None:
+    """Return the parts of a phase that a fit saves, if it does."""
+    if PLACES not in stored.tensors or COVARIANCES not in stored.tensors:
+        return None
+    places, known = (np.asarray(stored.tensors[name], float) for name in (PLACES, COVARIANCES))
+    n_frames = len(settings["frames"])
+    fits = places.shape[1:] == (n_frames, 2) and known.shape == (len(places), n_frames, n_frames)
+    if not (fits and len(places) and np.isfinite(places).all() and np.isfinite(known).all()):
+        raise FileError(
+            f"{PLACES} and {COVARIANCES} have the shapes {places.shape} and {known.shape}, or are "
+            f"not finite, which does not fit {n_frames} frames; the fit is damaged. Fit again."
+        )
+    return KnownParts(places, known)
 
 
 def _of_frames(
