@@ -1,19 +1,21 @@
 """Error of the motion of parts of a phase: how well the frames tell it, and how far off it is."""
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from random_phase import TIMES, recording
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.methods.nstm.checks.texture import (
-    structured,
-)
+from napari_cellinr import Image
+from napari_cellinr.methods.nstm.checks.parts import THREE_QUARTERS
+from napari_cellinr.methods.nstm.checks.texture import lost_part, motion_error, structured
 from napari_cellinr.methods.nstm.phases.curvature import FURTHEST, OFF_UNIFORM, covariance
 from napari_cellinr.methods.nstm.phases.errors import KnownParts
 from napari_cellinr.methods.nstm.phases.likelihood import local_motion
 from napari_cellinr.methods.nstm.phases.seen import motion_of_seen
+from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 MIDDLES = np.array([(y, x) for y in (24.0, 40.0) for x in (24.0, 40.0)])
 
@@ -132,7 +134,8 @@ def test_the_parts_beside_a_position_at_the_reference_time_count():
     assert found[16, 4] == pytest.approx(0.0, abs=0.1)  # the first part is here in the first frame
     assert found[16, 17] == pytest.approx(8.0, abs=0.1)  # 13 pixels from it, 9 from the other one
     later = parts.errors(moved - moved[2], times, 2.0, times)[0]
-    assert later[16, 17] == pytest.approx(0.0, abs=0.1)  # now it is nearer
+    assert later[16, 17] < 1.0  # now they are 5 and 9 pixels from it
+    assert later[16, 12] == pytest.approx(0.0, abs=0.1)
 
 
 def moving_spot(noise, speed=8.0, side=64):
@@ -164,3 +167,39 @@ def test_noise_is_no_structure():
     assert structured(noise, np.ones(noise.shape, bool), 0.1, still).mean() > 0.99
     blank = np.zeros(frames.shape, bool)
     assert not structured(frames, blank, 0.2, moved).any()
+
+
+def test_the_motion_error_is_the_mean_square_of_parts_and_checks():
+    """Both fits that check are 5 pixels off, and see three quarters: √3 times that."""
+    moved = np.zeros((3, 2, 16, 16), np.float32)
+    rendering = SimpleNamespace(
+        model=SimpleNamespace(shape=SimpleNamespace(layers=1)),
+        settings={"zoom": (1.0, 1.0), "seen": THREE_QUARTERS, "frames": [0.0, 1.0, 2.0]},
+        inner=(slice(0, 16), slice(0, 16)),
+        halves=(np.reshape((3.0, 4.0), (2, 1, 1)), np.reshape((-4.0, 3.0), (2, 1, 1))),
+        displacement=lambda *_: moved,
+        parts=SimpleNamespace(errors=lambda *_: np.full((3, 16, 16), 2.0)),
+        _moved=lambda half, *_: moved + half,
+    )
+    found = Rendering.errors(rendering, [0.0, 1.0, 2.0], 0.0)
+    assert found == pytest.approx(np.sqrt((3 * 25 + 4) / 2), rel=1e-5)
+    rendering.parts, rendering.settings["error_factor"] = None, 2.0  # as versions before saved it
+    assert Rendering.errors(rendering, [0.0, 1.0, 2.0], 0.0) == pytest.approx(2 * 75**0.5, rel=1e-5)
+
+
+def test_only_what_the_frames_show_is_doubted():
+    scene = np.broadcast_to(np.random.default_rng(0).random((20, 20)), (2, 20, 20))
+    error = np.full((2, 20, 20), 0.2, np.float32)
+    error[1, :15] = 3.0  # three quarters, where nothing is shown but for five rows
+    blank = np.zeros((2, 20, 20))
+    arrays = [(scene, "TYX"), (np.zeros((2, 2, 20, 20)), "TCYX"), (blank, "TYX"), (blank, "TYX")]
+    images = [Image(np.array(one, np.float32), axes) for one, axes in [*arrays, (error, "TYX")]]
+    there = np.arange(20)[:, None] + np.zeros((20, 20), int) >= 10
+    assert motion_error(images, 0) == pytest.approx(3.0)
+    assert lost_part(images, error, 0)[0] == pytest.approx(0.75, abs=0.05)
+    error[1, 12:15] = 0.2
+    images[4] = Image(error, "TYX")
+    assert motion_error(images, 0, there) == pytest.approx(0.2)
+    assert lost_part(images, error, 0, there)[0] == pytest.approx(0.2)
+    nothing = np.zeros((20, 20), bool)
+    assert motion_error(images, 0, nothing) == motion_error(images, 0)
