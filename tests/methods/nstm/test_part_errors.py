@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from random_phase import TIMES, recording
 from scipy.ndimage import gaussian_filter
 
@@ -18,6 +19,8 @@ from napari_cellinr.methods.nstm.phases.seen import motion_of_seen
 from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 MIDDLES = np.array([(y, x) for y in (24.0, 40.0) for x in (24.0, 40.0)])
+
+MOMENTS = np.array([0.0, 0.5, 1.0])
 
 
 def springs(stiffness, shifts):
@@ -102,13 +105,16 @@ def parts_of(speeds, variance, middles):
     """Return parts in three frames that move uniformly; the variance is that of first to last."""
     shifts = np.array([-0.5, 0.0, 0.5])[:, None] * np.reshape(speeds, (-1, 1, 2))
     one = variance / 4 * np.array([[1.0, 0, -1], [0, 0, 0], [-1, 0, 1]])
-    return KnownParts(np.reshape(middles, (-1, 1, 2)) + shifts, np.stack([one] * len(shifts)))
+    return KnownParts(
+        np.reshape(middles, (-1, 1, 2)) + shifts, np.stack([one] * len(shifts)), MOMENTS
+    )
 
 
 def field_of(motion, side=32):
     """Return motion that is the same everywhere, for three frames with the first as reference."""
-    times = np.array([0.0, 0.5, 1.0])
-    return times[:, None, None, None] * np.reshape(motion, (2, 1, 1)) + np.zeros((3, 2, side, side))
+    return MOMENTS[:, None, None, None] * np.reshape(motion, (2, 1, 1)) + np.zeros(
+        (3, 2, side, side)
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,22 +124,31 @@ def field_of(motion, side=32):
 def test_the_error_is_the_distance_from_the_part_and_its_uncertainty(motion, variance, error):
     parts = parts_of([(2.0, -1.0)], variance, [(16.0, 16.0)])
     moved = field_of(np.add((2.0, -1.0), motion))
-    found = parts.errors(moved, (0.0, 1.0, 2.0), 0.0, (0.0, 1.0, 2.0))
+    found = parts.errors(moved, MOMENTS, 0.0)
     np.testing.assert_allclose(found[0], 0, atol=1e-6)
     np.testing.assert_allclose(found[1], error / 2, atol=1e-5)
     np.testing.assert_allclose(found[2], error, atol=1e-5)
-    earlier = parts.errors(moved[::2], (0.0, 1.5), 0.0, (0.0, 1.0, 2.0))[1]
+    earlier = parts.errors(moved[::2], (0.0, 0.75), 0.0)[1]
     far = np.hypot(np.linalg.norm(np.add((0.5, -0.25), motion)), 0.75 * variance**0.5)
     np.testing.assert_allclose(earlier, far, atol=1e-5)
 
 
+def test_colours_of_one_exposure_have_the_same_moment():
+    """Three colours at each of two times are six frames."""
+    places = np.repeat([[[16.0, 14.0], [16.0, 18.0]]], 3, axis=1)
+    parts = KnownParts(places, np.zeros((1, 6, 6)), np.repeat([0.0, 1.0], 3))
+    moved = np.stack([np.zeros((2, 32, 32)), np.zeros((2, 32, 32))])
+    found = parts.errors(moved, (0.0, 1.0), 0.0)
+    np.testing.assert_allclose(found[1], 4.0, atol=1e-5)
+
+
 def test_the_parts_beside_a_position_at_the_reference_time_count():
     parts = parts_of([(0.0, 8.0), (0.0, 0.0)], 0.0, [(16.0, 8.0), (16.0, 26.0)])
-    moved, times = field_of((0.0, 8.0)), (0.0, 1.0, 2.0)
-    found = parts.errors(moved, times, 0.0, times)[2]
+    moved = field_of((0.0, 8.0))
+    found = parts.errors(moved, MOMENTS, 0.0)[2]
     assert found[16, 4] == pytest.approx(0.0, abs=0.1)  # the first part is here in the first frame
     assert found[16, 17] == pytest.approx(8.0, abs=0.1)  # 13 pixels from it, 9 from the other one
-    later = parts.errors(moved - moved[2], times, 2.0, times)[0]
+    later = parts.errors(moved - moved[2], MOMENTS, 1.0)[0]
     assert later[16, 17] < 1.0  # now they are 5 and 9 pixels from it
     assert later[16, 12] == pytest.approx(0.0, abs=0.1)
 
@@ -180,6 +195,7 @@ def test_the_motion_error_is_the_mean_square_of_parts_and_checks():
         displacement=lambda *_: moved,
         parts=SimpleNamespace(errors=lambda *_: np.full((3, 16, 16), 2.0)),
         _moved=lambda half, *_: moved + half,
+        _part=lambda times: torch.tensor(times),
     )
     found = Rendering.errors(rendering, [0.0, 1.0, 2.0], 0.0)
     assert found == pytest.approx(np.sqrt((3 * 25 + 4) / 2), rel=1e-5)

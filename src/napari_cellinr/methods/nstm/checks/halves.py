@@ -37,7 +37,7 @@ from napari_cellinr.methods.nstm.phases.start import (
 from napari_cellinr.methods.nstm.plan import BLOCK
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.rendering.render import Rendering
-from napari_cellinr.methods.nstm.rendering.saved import COVARIANCES, DELAYS, PLACES, SHIFT
+from napari_cellinr.methods.nstm.rendering.saved import COVARIANCES, DELAYS, MOMENTS, PLACES, SHIFT
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class Halves:
         """
         named: dict[str, NDArray[Any] | None] = {SHIFT: self.shift, DELAYS: self.delays}
         if self.parts is not None:
-            named |= {PLACES: self.parts.places, COVARIANCES: self.parts.covariances}
+            found = self.parts
+            named |= {PLACES: found.places, COVARIANCES: found.covariances, MOMENTS: found.moments}
         arrays = {name: torch.from_numpy(v) for name, v in named.items() if v is not None}
         return arrays | {
             f"half.{number}.{name}": value
@@ -164,7 +165,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
             given = yield from in_background(LOOKING, look, monitor, needed=True)
         if given is None:
             return None
-        known = KnownParts.of(given)
+        known = KnownParts.of(given, whole.moments.cpu().numpy())
     parts = parts_of(whole)
     # Halves leave enough unseen pixels to the first fit; a quarter needs the test of both.
     resting = parts[:1] if whole.part_seen == HALF else parts

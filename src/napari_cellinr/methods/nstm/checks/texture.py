@@ -122,8 +122,9 @@ def shown(problem: NSTMProblem) -> NDArray[np.bool_] | None:
         return None
     if problem.frames.ndim != 3 or any(zoom != 1 for zoom in optics.zoom):
         return None
-    frames = frame_times(optics)
-    moved = problem.rendering().displacement(frames, frames[problem.config.reference])
+    reference = frame_times(optics)[problem.config.reference]
+    shots = optics.shot_times().flatten().tolist()  # one for each colour of an exposure
+    moved = problem.rendering().displacement(shots, reference)
     contrast, bad = problem.frames.cpu().numpy(), problem.plan.bad
     return structured(np.where(bad, 0, contrast), ~bad, problem.plan.noise, moved)
 

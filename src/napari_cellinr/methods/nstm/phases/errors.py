@@ -35,30 +35,36 @@ class KnownParts:
         In pixels, (parts, frames, 2).
     covariances
         What `curvature.covariance` returns for each part, (parts, frames, frames).
+    moments
+        When each frame was taken, as a fraction of the recording, (frames,). Colours of one
+        exposure are frames with the same one.
     """
 
     places: NDArray[np.float64]
     covariances: NDArray[np.float64]
+    moments: NDArray[np.float64]
 
     @classmethod
-    def of(cls, found: LocalMotion) -> KnownParts | None:
+    def of(cls, found: LocalMotion, moments: NDArray[np.floating]) -> KnownParts | None:
         """Return them from their motion; None if there is no part.
 
         Parameters
         ----------
         found
             Motion of parts.
+        moments
+            When each frame was taken, as a fraction of the recording, (frames,).
         """
         if found.covariances is None or not len(found.places):
             return None
-        return cls(found.places[:, None] + found.shifts, found.covariances)
+        places = found.places[:, None] + found.shifts
+        return cls(places, found.covariances, np.asarray(moments, float))
 
     def errors(
         self,
         moved: NDArray[np.floating],
         times: Sequence[float],
         reference: float,
-        frames: Sequence[float],
     ) -> NDArray[np.float32]:
         """Return the root mean square error of a motion, in pixels.
 
@@ -71,19 +77,17 @@ class KnownParts:
             Displacement of the material at each position since the reference time, in pixels,
             (T, 2, Y, X).
         times, reference
-            When it is there, and when it is at its position.
-        frames
-            When each frame was taken, in the same unit.
+            When it is there, and when it is at its position, as fractions of the recording.
 
         Returns
         -------
         numpy.ndarray
             (T, Y, X), float32.
         """
-        now, then = _between(times, frames), _between([reference], frames)[0]
-        starts = then @ self.places
+        now, then = (_between(part, self.moments) for part in (times, [reference]))
+        starts = then[0] @ self.places
         squares = np.empty((len(times), len(starts)))
-        for number, (weights, field) in enumerate(zip(now - then, moved, strict=True)):
+        for number, (weights, field) in enumerate(zip(now - then[0], moved, strict=True)):
             off = [
                 map_coordinates(part, starts.T, order=1, mode="nearest") - true
                 for part, true in zip(field, (weights @ self.places).T, strict=True)
@@ -99,6 +103,6 @@ class KnownParts:
         return found
 
 
-def _between(times: Sequence[float], frames: Sequence[float]) -> NDArray[np.float64]:
+def _between(times: Sequence[float], moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the weight of each frame in a linear interpolation at some times, (T, frames)."""
-    return np.stack([np.interp(times, frames, row) for row in np.eye(len(frames))], axis=1)
+    return np.stack([np.interp(times, moments, row) for row in np.eye(len(moments))], axis=1)

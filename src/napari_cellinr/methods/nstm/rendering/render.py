@@ -151,7 +151,8 @@ class Rendering:
         error = error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
         if self.parts is None:
             return more * error
-        told = self.parts.errors(found / zoom, times, reference, self.settings["frames"])
+        when, then = self._part(times).flatten().tolist(), self._part([reference]).flatten()
+        told = self.parts.errors(found / zoom, when, float(then))
         return np.sqrt((np.square(error) + np.square(told)) / 2).astype(np.float32)
 
     def _errors_with_noise(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
-__all__ = ["COVARIANCES", "DELAYS", "PLACES", "SHIFT", "render_nstm"]
+__all__ = ["COVARIANCES", "DELAYS", "MOMENTS", "PLACES", "SHIFT", "render_nstm"]
 
 SHIFT = "half.shift"
 """Name under which a fit saves by which displacement its frames contradict the motion."""
@@ -41,6 +41,9 @@ DELAYS = "half.delays"
 
 PLACES, COVARIANCES = "half.parts.places", "half.parts.covariances"
 """Names under which a fit saves where parts of a phase are, and how uncertain that is."""
+
+MOMENTS = "half.parts.moments"
+"""Name under which it saves when each frame was taken."""
 
 
 def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -71,7 +74,7 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     halves = [model.to(device) for model in _halves(settings, stored)]
     shift, delays = (_of_frames(settings, stored, name) for name in (SHIFT, DELAYS))
     model = _model(settings, stored).to(device)
-    parts = _parts(settings, stored)
+    parts = _parts(stored)
     rendering = Rendering(model, settings, device, halves, shift, delays, parts)
     if query.times is not None:
         times = times_of(settings, query.times)
@@ -105,19 +108,22 @@ def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]
     return found
 
 
-def _parts(settings: Mapping[str, Any], stored: Stored) -> KnownParts | None:
+def _parts(stored: Stored) -> KnownParts | None:
     """Return the parts of a phase that a fit saves, if it does."""
-    if PLACES not in stored.tensors or COVARIANCES not in stored.tensors:
+    names = PLACES, COVARIANCES, MOMENTS
+    if not all(name in stored.tensors for name in names):
         return None
-    places, known = (np.asarray(stored.tensors[name], float) for name in (PLACES, COVARIANCES))
-    n_frames = len(settings["frames"])
-    fits = places.shape[1:] == (n_frames, 2) and known.shape == (len(places), n_frames, n_frames)
-    if not (fits and len(places) and np.isfinite(places).all() and np.isfinite(known).all()):
+    places, known, moments = (np.asarray(stored.tensors[name], float) for name in names)
+    n_parts, n_frames = len(places) if places.ndim else 0, moments.size
+    fits = places.shape == (n_parts, n_frames, 2) and moments.shape == (n_frames,)
+    fits = fits and known.shape == (n_parts, n_frames, n_frames) and n_parts * n_frames > 0
+    if not fits or not all(np.isfinite(one).all() for one in (places, known, moments)):
+        shapes = " and ".join(str(one.shape) for one in (places, known, moments))
         raise FileError(
-            f"{PLACES} and {COVARIANCES} have the shapes {places.shape} and {known.shape}, or are "
-            f"not finite, which does not fit {n_frames} frames; the fit is damaged. Fit again."
+            f"{', '.join(names)} have the shapes {shapes}, which do not fit each other, or are not "
+            "finite; the fit is damaged. Fit again."
         )
-    return KnownParts(places, known)
+    return KnownParts(places, known, moments)
 
 
 def _of_frames(
