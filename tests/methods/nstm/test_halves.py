@@ -94,7 +94,7 @@ def test_a_half_that_missed_the_motion_is_fitted_again(
     monkeypatch.setattr(halves, "_fit", fit)
     seen = torch.ones(1, dtype=torch.bool)
     monkeypatch.setattr(halves, "parts_of", lambda whole: (seen, ~seen))
-    monkeypatch.setattr(halves, "_compared", lambda whole, found: halves._Compared(5.0, 9.0, False))
+    monkeypatch.setattr(halves, "_compared", lambda *_: halves._Compared(5.0, 9.0, False))
     monkeypatch.setattr(halves, "contradiction", lambda found: None)
     monkeypatch.setattr(halves, "delays_of", lambda optics: None)
     whole = SimpleNamespace(
@@ -124,7 +124,7 @@ def test_a_part_that_moves_is_enough(monkeypatch, moving, size, small):
     far = np.where(np.arange(20)[:, None] < moving * 20, size, 0.0) * np.ones((20, 20))
 
     class Rendered:
-        def __init__(self, *_):
+        def __init__(self, *_, **__):
             self.settings = {"frames": [0.0, 1.0], "zoom": (1.0, 1.0)}
 
         def errors(self, times, reference):
@@ -142,7 +142,7 @@ def test_a_part_that_moves_is_enough(monkeypatch, moving, size, small):
     whole = SimpleNamespace(
         model=None, device=None, plan=plan, config=config, model_settings=lambda: None
     )
-    found = halves._compared(whole, [])
+    found = halves._compared(whole, [], None)
     assert found.error == pytest.approx(0.3)
     assert found.is_small == small
 

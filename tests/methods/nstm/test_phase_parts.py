@@ -1,21 +1,26 @@
 """Motion of parts of a phase, whose scene is integrated out."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from random_phase import NOISE, TIMES, recording, transfers
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr import Image, reconstruct
+from napari_cellinr import Image, load_fit, reconstruct, render
 from napari_cellinr.config.nstm import EXTRAS, NSTMConfig
+from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.checkpoint import Checkpoint
 from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods import method_of_action
 from napari_cellinr.methods.nstm import job
+from napari_cellinr.methods.nstm.checks import halves
 from napari_cellinr.methods.nstm.checks.halves import Halves
-from napari_cellinr.methods.nstm.costs import cost
+from napari_cellinr.methods.nstm.costs import PART_FITS, cost, usual_steps
 from napari_cellinr.methods.nstm.phases import choice
 from napari_cellinr.methods.nstm.phases.likelihood import (
     LocalMotion,
@@ -36,47 +41,17 @@ from napari_cellinr.methods.nstm.phases.start import (
     PART_ATTEMPTS,
     resting_limit,
 )
+from napari_cellinr.methods.nstm.rendering.saved import PLACES
 from napari_cellinr.methods.nstm.resources import Resources
-from napari_cellinr.optics.dpc import half_discs, transfer_functions
 from napari_cellinr.runs.request import RunRequest, start
 from napari_cellinr.runs.starts import Continued
 
-TIMES = np.linspace(0, 1, 4)
-NOISE = 0.02
 MOTION = LocalMotion(np.zeros((1, 2)), np.zeros((1, 4, 2)), np.ones(1), LEAST_GAIN, np.inf)
 
 
 def image_of(frames):
     raw = (2000 * (1 + frames)).astype(np.float32)
     return Image(raw, "TYX", (1.0, 0.454, 0.454), ("second", "micrometer", "micrometer"))
-
-
-def transfers(side):
-    sources = half_discs((side, side), 0.454, 0.525, (0, 180, 90, 270), 0.25)
-    found = transfer_functions(sources, 0.454, 0.525, 0.25)
-    return tuple(part.numpy() for part in found)
-
-
-def recording(speeds, side=64, noise=NOISE, seed=0):
-    """Return frames of a random phase of which each half of the rows moves, and the transfer."""
-    rng = np.random.default_rng(seed)
-    transfer = transfers(side)
-    phase = gaussian_filter(rng.standard_normal((side, side)), 2, mode="wrap")
-    phase *= 0.3 / phase.std()
-    ky, kx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
-    upper = (np.arange(side) < side // 2)[:, None]
-    frames = []
-    for time, transmitted in zip(TIMES, transfer[1], strict=True):
-        moved = [
-            np.fft.irfft2(
-                np.fft.rfft2(phase) * np.exp(-2j * np.pi * (time - 0.5) * (ky * v[0] + kx * v[1])),
-                (side, side),
-            )
-            for v in speeds
-        ]
-        scene = np.where(upper, *moved)
-        frames.append(np.fft.irfft2(np.fft.rfft2(scene) * transmitted, (side, side)))
-    return np.stack(frames) + noise * rng.standard_normal((4, side, side)), transfer
 
 
 def moved(found):
@@ -250,10 +225,53 @@ def test_attempts_with_parts_leave_the_numbers_of_other_entries_alone():
     assert len(set(with_parts)) == 4
 
 
-def test_a_fit_with_the_motion_of_parts_continues_as_one():
+STEPS = []
+"""Steps of each fit of `guided_fit`."""
+
+
+@pytest.fixture(scope="module")
+def guided_fit():
+    """Return frames, and a fit to them whose motion is that of parts."""
+
+    def counted(problem, config, monitor):
+        STEPS.append(config.steps)
+        return optimise(problem, config, monitor)
+
     frames, _ = recording(((0.0, 6.0), (2.0, -6.0)), side=48, noise=0.05)
-    image = image_of(frames)
-    first = reconstruct(image, OPTICS, device="cpu", steps=60)
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (job, halves):
+            patched.setattr(module, "optimise", counted)
+        fitted = reconstruct(image_of(frames), OPTICS, device="cpu", steps=60)
+    return image_of(frames), fitted
+
+
+def test_the_estimate_counts_the_attempts_with_parts(guided_fit):
+    image, fitted = guided_fit
+    assert [one["attempt"] for one in fitted.report["attempts"]][-2:] == list(PART_ATTEMPTS)
+    assert len(PART_ATTEMPTS) == PART_FITS
+    assert usual_steps(image, fitted.config) == pytest.approx(sum(STEPS), rel=0.3)
+    alone = usual_steps(image, fitted.config.replace(restart=False))
+    assert alone < 0.6 * sum(STEPS)
+
+
+def test_a_saved_fit_tells_the_error_of_its_parts_again(guided_fit, tmp_path):
+    _, fitted = guided_fit
+    fitted.save(tmp_path / "fit.cellinr")
+    kept = load_fit(tmp_path / "fit.cellinr")
+    assert kept.tensors[PLACES].shape[1:] == (4, 2)
+    for one, other in zip(render(kept), fitted.images, strict=True):
+        np.testing.assert_allclose(one.array(), other.array(), atol=1e-3)
+    bare = {name: one for name, one in kept.tensors.items() if name != PLACES}
+    without = render(replace(kept, tensors=bare))[4].array()  # as versions before have it
+    assert np.abs(without - fitted.images[4].array()).max() > 0.1
+    damaged = {PLACES: kept.tensors[PLACES][:-1]}, {PLACES: kept.tensors[PLACES] * np.nan}
+    for wrong in damaged:
+        with pytest.raises(FileError, match=PLACES):
+            render(replace(kept, tensors={**kept.tensors, **wrong}))
+
+
+def test_a_fit_with_the_motion_of_parts_continues_as_one(guided_fit):
+    image, first = guided_fit
     assert first.model["error_factor"] == ERROR_FACTOR
     how = RunRequest(method_of_action("reconstruct"), image, first.config, Continued(first, 20))
     more = finish(start(how))

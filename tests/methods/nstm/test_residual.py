@@ -9,8 +9,9 @@ from scipy.ndimage import gaussian_filter, shift
 from napari_cellinr import Image, reconstruct
 from napari_cellinr.methods.nstm.checks.halves import Halves
 from napari_cellinr.methods.nstm.checks.parts import HALF, THREE_QUARTERS, usual_part
-from napari_cellinr.methods.nstm.checks.report import lost_part, report_of
+from napari_cellinr.methods.nstm.checks.report import report_of
 from napari_cellinr.methods.nstm.checks.residual import at_material, clear_edges, displacements
+from napari_cellinr.methods.nstm.checks.texture import lost_part
 from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 NOISE = 0.05
@@ -117,6 +118,7 @@ def checked(usual, error):
     problem = SimpleNamespace(
         facts=lambda: {"misfit": 1.0, "warnings": []},
         config=SimpleNamespace(moving=True, reference=0, optics=None, as_dict=dict),
+        optics=SimpleNamespace(nonnegative=True),
         halves=Halves((), True, 1.0, 2.0),
         other_error=None,
         usual_error=errors[0],

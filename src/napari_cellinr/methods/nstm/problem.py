@@ -275,7 +275,7 @@ class NSTMProblem(Problem):
         if self._rendered and self._rendered[0] is self.halves:
             return self._rendered[1]
         found = self.halves
-        checks = () if found is None else (found.models, found.shift, found.delays)
+        checks = () if found is None else (found.models, found.shift, found.delays, found.parts)
         rendering = Rendering(self.model, self.model_settings(), self._device, *checks)
         images, self.usual_error = rendering.images_and_error(self.source, self.config)
         self._rendered = (self.halves, images)

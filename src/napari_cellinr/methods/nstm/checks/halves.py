@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from napari_cellinr.methods.nstm.checks.parts import HALF, parts_of
 from napari_cellinr.methods.nstm.checks.residual import contradiction
 from napari_cellinr.methods.nstm.costs import SHORTER
 from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
+from napari_cellinr.methods.nstm.phases.errors import KnownParts
 from napari_cellinr.methods.nstm.phases.start import (
     LOOKING,
     GuidedProblem,
@@ -36,7 +37,7 @@ from napari_cellinr.methods.nstm.phases.start import (
 from napari_cellinr.methods.nstm.plan import BLOCK
 from napari_cellinr.methods.nstm.problem import NSTMProblem
 from napari_cellinr.methods.nstm.rendering.render import Rendering
-from napari_cellinr.methods.nstm.rendering.saved import DELAYS, SHIFT
+from napari_cellinr.methods.nstm.rendering.saved import COVARIANCES, DELAYS, MOMENTS, PLACES, SHIFT
 from napari_cellinr.motion import textured
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Halves:
     smallest
         Of parts of a phase at rest, motion in pixels that is excluded; infinite if a part moves.
         None if none is excluded, or it was not looked at.
+    parts
+        Of a phase whose motion is that of parts, how well it is known.
     """
 
     models: tuple[SpaceTimeModel, SpaceTimeModel]
@@ -98,13 +101,17 @@ class Halves:
     moved: float = 0.0
     delays: NDArray[np.float32] | None = None
     smallest: float | None = None
+    parts: KnownParts | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return all but the numbers by the names under which a fit saves them.
 
         Of the models, the motion; with layers, their light, too, which tells what is of which.
         """
-        named = {SHIFT: self.shift, DELAYS: self.delays}
+        named: dict[str, NDArray[Any] | None] = {SHIFT: self.shift, DELAYS: self.delays}
+        if self.parts is not None:
+            found = self.parts
+            named |= {PLACES: found.places, COVARIANCES: found.covariances, MOMENTS: found.moments}
         arrays = {name: torch.from_numpy(v) for name, v in named.items() if v is not None}
         return arrays | {
             f"half.{number}.{name}": value
@@ -150,6 +157,15 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
     Halves or None
         None if the user or the time limit ended the fits.
     """
+    known: KnownParts | None = None
+    if isinstance(whole, GuidedProblem):
+        given = whole.parts
+        if given is None:  # it continues another fit
+            look = partial(motion_of_parts, whole, monitor)
+            given = yield from in_background(LOOKING, look, monitor, needed=True)
+        if given is None:
+            return None
+        known = KnownParts.of(given, whole.moments.cpu().numpy())
     parts = parts_of(whole)
     # Halves leave enough unseen pixels to the first fit; a quarter needs the test of both.
     resting = parts[:1] if whole.part_seen == HALF else parts
@@ -163,7 +179,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
             return None
         fits.append(one)
     rests, found = fits[: len(resting)], fits[len(resting) :]
-    compared = _compared(whole, found)
+    compared = _compared(whole, found, known)
     best = list(found)
     if compared.error >= CLOSE and not (whole.by_flow or isinstance(whole, GuidedProblem)):
         for number, seen in enumerate(parts, start=1):
@@ -179,7 +195,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
                 best[number - 1] = again
             if (failed and lower) or predicts_better([again], [found[number - 1]]):
                 found[number - 1] = again
-        compared = _compared(whole, found)
+        compared = _compared(whole, found, known)
     moves = predicts_better(best[: len(rests)], rests) and not compared.is_small
     return Halves(
         (found[0].model, found[1].model),
@@ -190,6 +206,7 @@ def fit_halves(whole: NSTMProblem, monitor: Monitor) -> Generator[Progress, Mess
         compared.error,
         compared.moved,
         delays_of(whole.optics),
+        parts=known,
     )
 
 
@@ -265,7 +282,9 @@ class _Compared(NamedTuple):
     is_small: bool
 
 
-def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> _Compared:
+def _compared(
+    whole: NSTMProblem, halves: Sequence[NSTMProblem], parts: KnownParts | None
+) -> _Compared:
     """Return how large the motion and its error are, in pixels of the frames.
 
     Of the first, the middle and the last frame, the largest; then the median over the texture.
@@ -273,7 +292,11 @@ def _compared(whole: NSTMProblem, halves: Sequence[NSTMProblem]) -> _Compared:
     what moves fastest decides, since the rest of the specimen may stand still.
     """
     rendering = Rendering(
-        whole.model, whole.model_settings(), whole.device, [half.model for half in halves]
+        whole.model,
+        whole.model_settings(),
+        whole.device,
+        [half.model for half in halves],
+        parts=parts,
     )
     frames = rendering.settings["frames"]
     times, reference = [frames[0], frames[len(frames) // 2], frames[-1]], whole.config.reference

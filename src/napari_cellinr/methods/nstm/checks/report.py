@@ -8,12 +8,10 @@ import numpy as np
 
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.methods.nstm.checks.halves import CLOSE
-from napari_cellinr.motion import textured
+from napari_cellinr.methods.nstm.checks.texture import lost_part, motion_error, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from napari_cellinr.fitting.problem import Outcome, Stopped
     from napari_cellinr.image import Image
@@ -24,11 +22,8 @@ __all__ = [
     "AT_THE_FLOOR",
     "PARTLY",
     "UNSEEN",
-    "doubted_texture",
     "ended_early",
     "explained_part",
-    "lost_part",
-    "motion_error",
     "report_of",
 ]
 
@@ -45,10 +40,6 @@ differ by more than noise: fine detail that the scene cannot represent does not 
 UNDETERMINED = 0.8
 """Median error of the motion in pixels above which it is not determined: half a pixel is then the
 usual error."""
-
-
-LOST = 1.0
-"""Usual error of the motion in pixels above which material is lost."""
 
 CLEARLY = 1.05
 """Held-out error of a static scene over that of a moving one above which something moves."""
@@ -99,11 +90,12 @@ def report_of(
     moves, part = problem.config.moving, _part(problem, outcome)
     followed = part is not None and part >= MOST
     early = ended_early(tried) if ended else None
-    error = motion_error(images, problem.config.reference) if problem.halves else None
+    reference, there = problem.config.reference, shown(problem)
+    error = motion_error(images, reference, there) if problem.halves else None
     determined = error is None or error <= UNDETERMINED
     lost, place = 0.0, tuple[int, ...]()
     if problem.usual_error is not None:
-        lost, place = lost_part(images, problem.usual_error, problem.config.reference)
+        lost, place = lost_part(images, problem.usual_error, reference, there)
     known = determined and not (moves and lost > PARTLY)
     warnings = [*facts.pop("warnings"), *more]
     if early:
@@ -143,89 +135,6 @@ def report_of(
         **facts,
         "warnings": warnings,
     }
-
-
-def motion_error(images: Sequence[Image], reference: int) -> float:
-    """Return the error of the motion in pixels: the largest in time, the median over the texture.
-
-    Parameters
-    ----------
-    images
-        Scene, motion, speed, confidence and error.
-    reference
-        Number of the time at which the texture counts; the last time if there are fewer.
-    """
-    largest, there = _largest_error(images, reference)
-    return float(np.median(largest[there]))
-
-
-def lost_part(
-    images: Sequence[Image], error: NDArray[np.float32], reference: int
-) -> tuple[float, tuple[int, ...]]:
-    """Return which part of the texture has an error above `LOST`, and where most of it is.
-
-    Material that leaves the image is not counted from then on: nothing tells its motion.
-
-    Parameters
-    ----------
-    images, reference
-        As for `motion_error`.
-    error
-        Of the motion, (T, [Z,] Y, X), in pixels.
-
-    Returns
-    -------
-    float
-        Part of the positions with texture, 0 to 1.
-    tuple of int
-        Middle of the largest region, in voxels of the result; empty if there is none.
-    """
-    from scipy.ndimage import center_of_mass, label
-
-    _, there = _largest_error(images, reference)
-    lost = there & ((error > LOST) & _inside(images[1])).any(0)
-    if not lost.any():
-        return 0.0, ()
-    regions, _ = label(lost)
-    widest = int(np.bincount(regions[lost]).argmax())
-    middle = center_of_mass(regions == widest)
-    return float(lost.sum() / there.sum()), tuple(round(place) for place in middle)
-
-
-def doubted_texture(problem: NSTMProblem) -> float:
-    """Return which part of the texture of a fit may be lost, so that another motion is tried.
-
-    Here the error counts that nine of ten points do not reach, not the usual one.
-
-    Parameters
-    ----------
-    problem
-        A fit whose motion was checked.
-    """
-    images = problem.render()
-    return lost_part(images, np.asarray(images[4].array()), problem.config.reference)[0]
-
-
-def _inside(motion: Image) -> NDArray[np.bool_]:
-    """Return whether the material of each position is in the image at each time, (T, [Z,] Y, X)."""
-    sizes = motion.shape[2:]
-    step, last = (
-        np.reshape(values, (-1, *[1] * len(sizes))) for values in (motion.scale[2:], sizes)
-    )
-    places = np.asarray(motion.array()) / step + np.indices(sizes)
-    inside: NDArray[np.bool_] = ((places >= 0) & (places <= last - 1)).all(1)
-    return inside
-
-
-def _largest_error(
-    images: Sequence[Image], reference: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the largest error in time, and where there is texture: everywhere if nowhere."""
-    scene, error = images[0], np.asarray(images[4].array())
-    if "C" in scene.axes:
-        scene = scene.take("C", scene.sizes["C"] - 1)
-    there = textured(scene, min(reference, len(error) - 1))
-    return error.max(0), there if there.any() else np.ones_like(there)
 
 
 def _part(problem: NSTMProblem, outcome: Outcome) -> float | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
-from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN, doubted_texture
+from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN
+from napari_cellinr.methods.nstm.checks.texture import doubted_texture
 from napari_cellinr.methods.nstm.layers.start import (
     CROSSING,
     layers_needed,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.ndimage import map_coordinates, spline_filter
 
+from napari_cellinr.methods.nstm.phases.curvature import OFF_UNIFORM, covariance
 from napari_cellinr.methods.nstm.phases.spectra import (
     TRANSFORM_SIDE,
     inverse_covariance,
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.methods.nstm.phases.curvature import Likelihood
     from napari_cellinr.methods.nstm.phases.spectra import Transfer
-
-    Likelihood = Callable[[int, int, NDArray[np.float64]], NDArray[np.float64]]
 
 __all__ = ["LARGEST_MOTION", "PART_WIDTH", "LocalMotion", "local_motion", "part_places"]
 
@@ -54,10 +54,6 @@ LARGEST_MOTION = 10.0
 
 ROUNDS = 4
 """How often the part moves with what was found: one that rests sees too little motion."""
-
-OFF_UNIFORM = 2.0
-"""Standard deviation in pixels of the places in single frames around uniform motion: a single frame
-shows one direction only, so that its place is not left free."""
 
 EXCLUDED = 8.0
 """Loss of log-likelihood at which motion is excluded: less than `start.LEAST_GAIN`, since half of
@@ -87,6 +83,8 @@ class LocalMotion:
         Uniform motion in pixels that the frames of half of the parts exclude if they rest.
     given
         Part of its steps in which a fit keeps this motion.
+    covariances
+        How uncertain these places are, by `curvature.covariance`, (parts, frames, frames).
     """
 
     places: NDArray[np.float64]
@@ -95,6 +93,7 @@ class LocalMotion:
     gain: float
     smallest: float
     given: float = 1.0
+    covariances: NDArray[np.float64] | None = None
 
 
 class _Part(NamedTuple):
@@ -169,10 +168,14 @@ def local_motion(
     resting = curves[:, middle, middle]
     best = curves.max((1, 2))
     gain = float((best - resting - OPTICS_ERROR * (best - np.median(curves, (1, 2)))).max())
+    likelihoods = (_likelihood(frames, inverse, grid, p.place + p.shifts, width) for p in found)
+    covariances = np.stack(
+        [covariance(one, p.shifts, times) for one, p in zip(likelihoods, found, strict=True)]
+    )
     far = np.linalg.norm(speeds, axis=0)
     lost = [np.median(resting - curves[:, far > n - 0.5].max(1)) for n in range(1, middle + 1)]
     smallest = next((n for n, loss in enumerate(lost, start=1) if loss >= EXCLUDED), np.inf)
-    return LocalMotion(places, shifts, weights, gain, float(smallest))
+    return LocalMotion(places, shifts, weights, gain, float(smallest), covariances=covariances)
 
 
 def part_places(sides: tuple[int, ...]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,10 +94,14 @@ def motion_of_seen(
     )
     if one is None:
         return None
-    shifts = np.empty((len(places), len(frames), 2))
-    for part, axis in product(range(len(places)), range(2)):
-        shifts[part, :, axis] = np.interp(times, times[kept], one.shifts[part, :, axis])
-    return replace(one, places=places + np.array([rows.start, columns.start]), shifts=shifts)
+    assert one.covariances is not None
+    between = np.stack([np.interp(times, times[kept], row) for row in np.eye(len(kept))], axis=1)
+    return replace(
+        one,
+        places=places + np.array([rows.start, columns.start]),
+        shifts=between @ one.shifts,
+        covariances=between @ one.covariances @ between.T,
+    )
 
 
 def filled(frames: NDArray[np.floating], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -120,7 +123,8 @@ def filled(frames: NDArray[np.floating], seen: NDArray[np.bool_]) -> NDArray[np.
 
 def _without_parts(n_frames: int) -> LocalMotion:
     """Return what is known if no part of the frames is data."""
-    return LocalMotion(np.empty((0, 2)), np.empty((0, n_frames, 2)), np.empty(0), 0.0, np.inf)
+    shifts, covariances = np.empty((0, n_frames, 2)), np.empty((0, n_frames, n_frames))
+    return LocalMotion(np.empty((0, 2)), shifts, np.empty(0), 0.0, np.inf, covariances=covariances)
 
 
 def _part_seen(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
+from napari_cellinr.methods.nstm.phases.errors import AVERAGED_OVER, FAR_WEIGHT
 from napari_cellinr.methods.nstm.phases.likelihood import PART_WIDTH, LocalMotion
 from napari_cellinr.methods.nstm.phases.seen import FEW_FRAMES, motion_of_seen
 from napari_cellinr.methods.nstm.problem import NSTMProblem
@@ -50,13 +51,6 @@ LEAST_GAIN = 12.0
 MANY_FRAMES = 8
 """Largest number of frames whose parts are looked at: time grows with the number of pairs."""
 
-AVERAGED_OVER = 2.5
-"""Standard deviation in pixels of the neighbourhood in which motion of parts is averaged: half of
-`SPACING`, so that the parts beside a point count."""
-
-FAR_WEIGHT = 1e-9
-"""Weight of parts far away relative to those near, so that it decides only where none is near."""
-
 STEPS, RATE = 150, 0.02
 """Steps in which the model learns the motion, and their learning rate, which falls to a tenth. The
 target is smooth, so that few are enough."""
@@ -70,8 +64,8 @@ ADDED_NOISE = 3**-0.5
 information: that is inverse to the variance, which grows by a third. The fits see as much."""
 
 ERROR_FACTOR = 2.0
-"""Error of the motion of parts relative to what the fits that check it differ: they share half of
-it, such as what comes from the approximation of the optics (docs/decisions/motion-layers.md)."""
+"""Error of the motion of parts relative to what the fits that check it differ, for versions that do
+not read how well the parts are known (docs/decisions/motion-layers.md)."""
 
 
 class GuidedProblem(NSTMProblem):
@@ -81,9 +75,12 @@ class GuidedProblem(NSTMProblem):
     ----------
     given : float
         Part of the steps in which it is; 1 to keep it.
+    parts : LocalMotion or None
+        What it was given; None if this fit continues another one.
     """
 
     given: float = 0.5
+    parts: LocalMotion | None = None
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the usual loss; the motion takes no part in the first steps."""
@@ -206,7 +203,7 @@ def take_local_motion(problem: NSTMProblem, found: LocalMotion, monitor: Monitor
         Of the job; nothing more is learnt once it is stopped.
     """
     if isinstance(problem, GuidedProblem):
-        problem.given = found.given
+        problem.given, problem.parts = found.given, found
     model, shape, device = problem.model, problem.plan.shape, problem.device
     axes = [
         torch.linspace(0, n - 1, count, device=device)

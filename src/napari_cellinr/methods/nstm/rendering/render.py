@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.image import Image
+    from napari_cellinr.methods.nstm.phases.errors import KnownParts
 
 __all__ = ["Rendering", "squeezed"]
 
@@ -65,6 +66,8 @@ class Rendering:
         What `residual.contradiction` returned, if anything.
     delays
         What `exposures.delays_of` returned, if anything.
+    parts
+        Of a phase whose motion is that of parts, how well it is known.
     """
 
     def __init__(
@@ -75,9 +78,10 @@ class Rendering:
         halves: Sequence[SpaceTimeModel] = (),
         shift: NDArray[np.float32] | None = None,
         delays: NDArray[np.float32] | None = None,
+        parts: KnownParts | None = None,
     ) -> None:
         self.model, self.settings, self.device = model, settings, device
-        self.halves, self.shift, self.delays = halves, shift, delays
+        self.halves, self.shift, self.delays, self.parts = halves, shift, delays, parts
         self.inner = inside(settings["padding"], model.shape.scene)
 
     def scene(self, times: Sequence[float], alpha: float = ALL_LEVELS) -> NDArray[np.float32]:
@@ -120,7 +124,8 @@ class Rendering:
         """Return how far the motion may be wrong, in pixels of the frames.
 
         It follows from the differences to the motions of the `halves`. Nine of ten points are
-        nearer to the truth; the usual error is 0.6 of it.
+        nearer to the truth; the usual error is 0.6 of it. Where parts of a phase tell how well its
+        motion is known, it is the root mean square of what they and the differences say.
 
         Parameters
         ----------
@@ -143,7 +148,12 @@ class Rendering:
         both = np.stack(apart).astype(np.float32)
         earlier = self.settings.get("shared", 1.0)  # its name in the first fits that had it
         more = np.float32(self.settings.get("error_factor", earlier))
-        return more * error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
+        error = error_of(both, seen=seen, layers=layers, zoom=self.settings["zoom"])
+        if self.parts is None:
+            return more * error
+        when, then = self._part(times).flatten().tolist(), self._part([reference]).flatten()
+        told = self.parts.errors(found / zoom, when, float(then))
+        return np.sqrt((np.square(error) + np.square(told)) / 2).astype(np.float32)
 
     def _errors_with_noise(
         self, times: Sequence[float], reference: float

@@ -19,6 +19,7 @@ from napari_cellinr.methods.nstm.geometry import (
     times_of,
 )
 from napari_cellinr.methods.nstm.model import SpaceTimeModel
+from napari_cellinr.methods.nstm.phases.errors import KnownParts
 from napari_cellinr.methods.nstm.rendering.render import Rendering, squeezed
 from napari_cellinr.text import n_of
 
@@ -31,13 +32,19 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.saved.stored import Stored
     from napari_cellinr.image import Image
 
-__all__ = ["DELAYS", "SHIFT", "render_nstm"]
+__all__ = ["COVARIANCES", "DELAYS", "MOMENTS", "PLACES", "SHIFT", "render_nstm"]
 
 SHIFT = "half.shift"
 """Name under which a fit saves by which displacement its frames contradict the motion."""
 
 DELAYS = "half.delays"
 """Name under which a fit saves how much later than its frame each position is exposed."""
+
+PLACES, COVARIANCES = "half.parts.places", "half.parts.covariances"
+"""Names under which a fit saves where parts of a phase are, and how uncertain that is."""
+
+MOMENTS = "half.parts.moments"
+"""Name under which it saves when each frame was taken."""
 
 
 def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Image, ...]:
@@ -68,7 +75,8 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     halves = [model.to(device) for model in _halves(settings, stored)]
     shift, delays = (_of_frames(settings, stored, name) for name in (SHIFT, DELAYS))
     model = _model(settings, stored).to(device)
-    rendering = Rendering(model, settings, device, halves, shift, delays)
+    parts = _parts(stored)
+    rendering = Rendering(model, settings, device, halves, shift, delays, parts)
     if query.times is not None:
         times = times_of(settings, query.times)
         scene = squeezed(rendering.scene(times))
@@ -99,6 +107,24 @@ def _halves(settings: Mapping[str, Any], stored: Stored) -> list[SpaceTimeModel]
         own = {n.removeprefix(start): v for n, v in stored.tensors.items() if n.startswith(start)}
         found.append(_model(settings, replace(stored, tensors={**scene, **own})))
     return found
+
+
+def _parts(stored: Stored) -> KnownParts | None:
+    """Return the parts of a phase that a fit saves, if it does."""
+    names = PLACES, COVARIANCES, MOMENTS
+    if not all(name in stored.tensors for name in names):
+        return None
+    places, known, moments = (np.asarray(stored.tensors[name], float) for name in names)
+    n_parts, n_frames = len(places) if places.ndim else 0, moments.size
+    fits = places.shape == (n_parts, n_frames, 2) and moments.shape == (n_frames,)
+    fits = fits and known.shape == (n_parts, n_frames, n_frames) and n_parts * n_frames > 0
+    if not fits or not all(np.isfinite(one).all() for one in (places, known, moments)):
+        shapes = " and ".join(str(one.shape) for one in (places, known, moments))
+        raise FileError(
+            f"{', '.join(names)} have the shapes {shapes}, which do not fit each other, or are not "
+            "finite; the fit is damaged. Fit again."
+        )
+    return KnownParts(places, known, moments)
 
 
 def _of_frames(
