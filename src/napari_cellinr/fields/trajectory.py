@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "control_size",
     "displacement",
     "linear",
+    "mirrored",
     "node_weights",
     "on_lattice",
     "positions",
@@ -176,37 +178,52 @@ def values_at(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     return found.flatten(1)
 
 
+def mirrored(coefficients: torch.Tensor) -> torch.Tensor:
+    """Return B-spline coefficients with those beyond the borders, for `spline_values`.
+
+    Parameters
+    ----------
+    coefficients
+        From `scipy.ndimage.spline_filter` with mode `mirror`, two or three axes.
+
+    Returns
+    -------
+    torch.Tensor
+        One more before the first and two more after the last along each axis.
+    """
+    for axis, size in enumerate(coefficients.shape):
+        columns = _mirrored(torch.arange(-1, size + 2, device=coefficients.device), size)
+        coefficients = coefficients.index_select(axis, columns)
+    return coefficients
+
+
 def spline_values(coefficients: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """Return an image at any positions from its cubic B-spline coefficients, (places,), float32.
 
     Parameters
     ----------
     coefficients
-        From `scipy.ndimage.spline_filter` with mode `mirror`, two or three axes.
+        From `mirrored`.
     places
         Positions in voxels, (places, axes); outside, the value at the border is returned.
     """
-    shape = coefficients.shape
-    flat = coefficients.reshape(-1)
-    indices, weights = [], []
-    stride = flat.numel()
-    for axis, size in enumerate(shape):
-        stride //= size
-        place = places[:, axis].clamp(0, size - 1)
+    flat, steps = coefficients.reshape(-1), coefficients.stride()
+    first = torch.zeros(len(places), dtype=torch.long, device=places.device)
+    weights = []
+    for axis, size in enumerate(coefficients.shape):
+        place = places[:, axis].clamp(0, size - 4)
         left = place.floor()
         weights.append(_basis(place - left))
-        columns = left.long()[None] + torch.arange(-1, 3, device=places.device)[:, None]
-        indices.append(_mirrored(columns, size) * stride)
+        first = first + left.long() * steps[axis]
     total = torch.zeros(len(places), device=places.device)
-    last = len(shape) - 1
-    for one in range(4):
-        for two in range(4):
-            base, weight = indices[0][one] + indices[1][two], weights[0][one] * weights[1][two]
-            if last == 1:
-                total += weight * flat[base]
-                continue
-            inner = sum(weights[2][k] * flat[base + indices[2][k]] for k in range(4))
-            total += weight * inner
+    for outer in product(range(4), repeat=len(steps) - 1):
+        start = sum(k * step for k, step in zip(outer, steps, strict=False))
+        inner = torch.zeros_like(total)
+        for k in range(4):
+            inner.addcmul_(weights[-1][k], flat[start + k :].index_select(0, first))
+        for axis, k in enumerate(outer):
+            inner *= weights[axis][k]
+        total += inner
     return total
 
 

@@ -30,7 +30,7 @@ def test_a_part_has_the_places_of_the_whole_that_lie_in_it(shape, corner, part, 
 
 @pytest.mark.parametrize("shape", [(200, 200), (12, 60, 60), (3, 120, 120), (1, 400), (2, 5000)])
 def test_a_frame_has_about_as_many_places_as_are_asked_for(shape):
-    asked = min(MANY, 2 * int(np.prod(shape)))
+    asked = min(MANY, int(np.prod(shape)))
     counts = [len(places(Places(shape), step, MANY, shape)) for step in range(20)]
     assert np.mean(counts) == pytest.approx(asked, rel=0.2)
 
@@ -40,7 +40,7 @@ def test_large_frames_have_more_places_and_coarse_ones_fewer():
         return len(places(Places(shape), 0, MANY, shape, level))
 
     assert count((1000, 1000), 1) == pytest.approx(20_000, rel=0.05)
-    assert count((64, 64), 4) == pytest.approx(512, rel=0.1)
+    assert count((64, 64), 4) == pytest.approx(256, rel=0.1)
 
 
 @pytest.mark.parametrize("part", [(64, 64), (65, 67), (33, 90)])

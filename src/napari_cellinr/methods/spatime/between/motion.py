@@ -11,6 +11,7 @@ from scipy.ndimage import spline_filter
 
 from napari_cellinr.fields.trajectory import (
     control_size,
+    mirrored,
     node_weights,
     on_lattice,
     spline_values,
@@ -338,9 +339,9 @@ def motion_from(start: torch.Tensor, shape: Sequence[int], terms: int) -> Motion
     return model
 
 
-def coefficients(frame: NDArray[np.float32]) -> NDArray[np.float32]:
+def coefficients(frame: NDArray[np.float32]) -> torch.Tensor:
     """Return the cubic B-spline coefficients of a frame, for `fields.trajectory.spline_values`."""
-    return np.asarray(spline_filter(frame, 3, output=np.float32, mode="mirror"))
+    return mirrored(torch.from_numpy(spline_filter(frame, 3, output=np.float32, mode="mirror")))
 
 
 @torch.no_grad()
@@ -358,7 +359,7 @@ def warped(
     motion
         Of the interval.
     splines
-        B-spline coefficients of each frame, (*shape), float32.
+        B-spline coefficients of each frame, from `coefficients`.
     times
         Time of each, in frames from the middle of the interval.
     when

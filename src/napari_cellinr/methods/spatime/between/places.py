@@ -58,7 +58,7 @@ class Places:
         step
             Number of the step.
         count
-            About how many places a whole frame has: more if it is large, but at most two for each
+            About how many places a whole frame has: more if it is large, but at most one for each
             voxel of the whole frame at the resolution at which it is compared.
         shape
             Voxels of the part along each axis.
@@ -66,7 +66,7 @@ class Places:
             How many times coarser frames are when they are compared.
         """
         n_voxels = math.prod(self.shape)
-        most = 2 * math.prod(coarser_size(self.shape, level))
+        most = math.prod(coarser_size(self.shape, level))
         count = max(1, min(max(count, n_voxels // VOXELS), most))
         moved = (_first(self.seed, len(self.shape)) + (step + 1) * _steps(len(self.shape))) % 1
         corner = self.corner or (0,) * len(shape)
