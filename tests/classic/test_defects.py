@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter, rotate
+from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter, rotate
 
 from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.camera.defects import (
+    _opened,
+    _spread,
     blank_frames,
     empty_part,
     filled,
@@ -212,3 +214,14 @@ def test_a_border_of_zeros_beside_whole_signed_grey_levels_has_no_data(noise):
     empty = np.zeros(frame.shape, bool)
     empty[:8], empty[:, :5] = True, True
     assert np.array_equal(empty_part(frame), empty)
+
+
+@pytest.mark.parametrize("shape", [(3, 12, 14), (20, 17), (3, 3), (1, 4, 3)])
+@pytest.mark.parametrize("part", [0.5, 0.8, 0.95])
+def test_squares_are_those_of_scipy(shape, part):
+    marked = np.random.default_rng(0).random(shape) < part
+    flat = [1] * (len(shape) - 2)
+    np.testing.assert_array_equal(_opened(marked), binary_opening(marked, np.ones((*flat, 3, 3))))
+    np.testing.assert_array_equal(
+        _spread(marked, 2), binary_dilation(marked, np.ones((*flat, 5, 5)))
+    )

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 __all__ = [
     "at_time",
     "control_size",
     "displacement",
     "linear",
+    "mirrored",
+    "node_weights",
+    "on_lattice",
     "positions",
     "spline_values",
     "values_at",
@@ -104,7 +111,54 @@ def at_time(
     return origins
 
 
-def values_at(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def node_weights(places: NDArray[np.floating], size: int, nodes: int) -> torch.Tensor:
+    """Return the weights of nodes along one axis in the linear interpolation between them.
+
+    Parameters
+    ----------
+    places
+        Positions in voxels, (places,); outside of the axis, the value at its end is meant.
+    size
+        Number of voxels along the axis, which the nodes span.
+    nodes
+        Their number.
+
+    Returns
+    -------
+    torch.Tensor
+        (places, nodes), float32; each row adds up to 1.
+    """
+    last = nodes - 1
+    at = np.minimum(np.maximum(places * (last / max(size - 1, 1)), 0), last)
+    weights = np.maximum(1 - np.abs(at[:, None] - np.arange(nodes)), 0)
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def on_lattice(values: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return values at nodes, linearly interpolated at all places of a lattice.
+
+    As `linear` does it for any places, but several times faster: one axis after the other.
+
+    Parameters
+    ----------
+    values
+        (channels, *nodes), two or three axes.
+    weights
+        As `node_weights`, for each axis.
+
+    Returns
+    -------
+    torch.Tensor
+        (channels, places), the last axis of the lattice varying fastest.
+    """
+    first, *others, last = weights
+    found = values @ last.T
+    for middle in others:
+        found = middle @ found
+    return (first @ found.reshape(len(values), first.shape[1], -1)).flatten(1)
+
+
+def values_at(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     """Return each image at its own positions, linearly interpolated, (images, places).
 
     Outside of the image, the value at its border is returned.
@@ -113,10 +167,34 @@ def values_at(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     ----------
     images
         (images, *shape), float32, two or three spatial axes.
-    places
-        Positions in voxels, (images, places, axes).
+    grid
+        Positions, (images, axes, places), the last axis first, from -1 at the first voxel to 1
+        at the last one.
     """
-    return linear(images[:, None], places, images.shape[1:])[:, 0]
+    flat = grid.transpose(1, 2)[(slice(None), *[None] * (images.ndim - 2))]
+    found = functional.grid_sample(
+        images[:, None], flat, mode="bilinear", padding_mode="border", align_corners=True
+    )
+    return found.flatten(1)
+
+
+def mirrored(coefficients: torch.Tensor) -> torch.Tensor:
+    """Return B-spline coefficients with those beyond the borders, for `spline_values`.
+
+    Parameters
+    ----------
+    coefficients
+        From `scipy.ndimage.spline_filter` with mode `mirror`, two or three axes.
+
+    Returns
+    -------
+    torch.Tensor
+        One more before the first and two more after the last along each axis.
+    """
+    for axis, size in enumerate(coefficients.shape):
+        columns = _mirrored(torch.arange(-1, size + 2, device=coefficients.device), size)
+        coefficients = coefficients.index_select(axis, columns)
+    return coefficients
 
 
 def spline_values(coefficients: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
@@ -125,31 +203,27 @@ def spline_values(coefficients: torch.Tensor, places: torch.Tensor) -> torch.Ten
     Parameters
     ----------
     coefficients
-        From `scipy.ndimage.spline_filter` with mode `mirror`, two or three axes.
+        From `mirrored`.
     places
         Positions in voxels, (places, axes); outside, the value at the border is returned.
     """
-    shape = coefficients.shape
-    flat = coefficients.reshape(-1)
-    indices, weights = [], []
-    stride = flat.numel()
-    for axis, size in enumerate(shape):
-        stride //= size
-        place = places[:, axis].clamp(0, size - 1)
+    flat, steps = coefficients.reshape(-1), coefficients.stride()
+    first = torch.zeros(len(places), dtype=torch.long, device=places.device)
+    weights = []
+    for axis, size in enumerate(coefficients.shape):
+        place = places[:, axis].clamp(0, size - 4)
         left = place.floor()
         weights.append(_basis(place - left))
-        columns = left.long()[None] + torch.arange(-1, 3, device=places.device)[:, None]
-        indices.append(_mirrored(columns, size) * stride)
+        first = first + left.long() * steps[axis]
     total = torch.zeros(len(places), device=places.device)
-    last = len(shape) - 1
-    for one in range(4):
-        for two in range(4):
-            base, weight = indices[0][one] + indices[1][two], weights[0][one] * weights[1][two]
-            if last == 1:
-                total += weight * flat[base]
-                continue
-            inner = sum(weights[2][k] * flat[base + indices[2][k]] for k in range(4))
-            total += weight * inner
+    for outer in product(range(4), repeat=len(steps) - 1):
+        start = sum(k * step for k, step in zip(outer, steps, strict=False))
+        inner = torch.zeros_like(total)
+        for k in range(4):
+            inner.addcmul_(weights[-1][k], flat[start + k :].index_select(0, first))
+        for axis, k in enumerate(outer):
+            inner *= weights[axis][k]
+        total += inner
     return total
 
 

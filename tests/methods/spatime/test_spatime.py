@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.config import SpatimeConfig
-from napari_cellinr.fields.trajectory import at_time, displacement, spline_values
+from napari_cellinr.fields.trajectory import at_time, displacement, mirrored, spline_values
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
@@ -55,8 +55,8 @@ def test_spline_lookup_is_that_of_scipy(shape):
     generator = np.random.default_rng(0)
     image = generator.random(shape).astype(np.float32)
     places = generator.random((50, len(shape))) * (np.array(shape) - 1)
-    coefficients = spline_filter(image, 3, output=np.float32, mode="mirror")
-    found = spline_values(torch.from_numpy(coefficients), torch.from_numpy(places).float())
+    coefficients = torch.from_numpy(spline_filter(image, 3, output=np.float32, mode="mirror"))
+    found = spline_values(mirrored(coefficients), torch.from_numpy(places).float())
     expected = map_coordinates(image, places.T, order=3, mode="mirror")
     np.testing.assert_allclose(found, expected, atol=2e-5)
 

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter, shift
+from skimage.registration import optical_flow_tvl1
 
 from napari_cellinr import Image, superresolve
 from napari_cellinr.methods.spatime import channel
 from napari_cellinr.methods.spatime.between.choice import best_flow, errors_of_flows
 from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
+from napari_cellinr.methods.spatime.between.tvl1 import tvl1_flow
 from napari_cellinr.methods.spatime.series import Series
 
 STIFFER = "stiffer TV-L1"
@@ -22,6 +24,20 @@ def texture(seed=0, shape=(48, 48)):
 def moving(n_frames=5):
     """A texture that moves by a row and two columns per frame, (T, Y, X)."""
     return np.stack([shift(texture(), (n, 2 * n), mode="grid-wrap") for n in range(n_frames)])
+
+
+@pytest.mark.parametrize("shape", [(40, 44), (6, 24, 20), (34, 40, 36)])
+@pytest.mark.parametrize("kind", FLOWS)
+def test_flow_is_that_of_scikit_image(shape, kind):
+    """Also with its pyramid, which begins where the shortest axis has more than 32 voxels."""
+    values = np.random.default_rng(0).standard_normal(tuple(n + 4 for n in shape))
+    wide = (0.5 + 2 * gaussian_filter(values, 2.0)).astype(np.float32)
+    first, second = wide[..., :-4, 2:-2], wide[..., 1:-3, :-4]
+    if len(shape) == 3:
+        first, second = first[2:-2], second[2:-2]
+    expected = optical_flow_tvl1(first, second, dtype=np.float32, **FLOWS[kind])
+    np.testing.assert_allclose(tvl1_flow(first, second, **FLOWS[kind]), expected, atol=1e-3)
+    assert np.abs(expected).max() > 0.3
 
 
 @pytest.mark.parametrize(("part", "best"), [(0.97, STIFFER), (0.99, USUAL), (1.1, USUAL)])

@@ -190,11 +190,10 @@ def _empty_inside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """
     none = np.zeros_like(same)
     in_part = same & ~same.all(axis=(-2, -1), keepdims=True)
-    flat = [1] * (same.ndim - 2)
     solid = _squares(in_part)
     if solid.mean() < _FEWEST:
         return none
-    beside = binary_dilation(solid, np.ones((*flat, 7, 7))) & ~solid
+    beside = _spread(solid, 3) & ~solid
     if not beside.any() or same[beside].mean() > _AS_DARK:
         return none
     # single photons in the dark are no image with a border
@@ -220,7 +219,7 @@ def _beside_signed(frame: NDArray[Any], part: NDArray[np.bool_]) -> NDArray[np.b
     inside[..., 1:-1, 1:-1] = True
     numbers, _ = label(part, _in_planes(part.ndim))
     found = np.isin(numbers, np.unique(numbers[part & ~inside])) & part
-    beside = frame[binary_dilation(found, _flat(part.ndim)) & ~found]
+    beside = frame[_spread(found, 1) & ~found]
     if not beside.size or found.mean() > _MOST:
         return none
     above, below = frame[frame > 0], frame[frame < 0]
@@ -235,9 +234,26 @@ def _in_planes(n_axes: int) -> NDArray[np.bool_]:
     return near
 
 
-def _flat(n_axes: int) -> NDArray[np.bool_]:
-    """Return a square of 3 × 3 voxels in one plane, of so many axes."""
-    return np.ones((*[1] * (n_axes - 2), _SIDE, _SIDE), bool)
+def _opened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the marked voxels in whole squares of 3 × 3 of them, of planes of that size or more.
+
+    The same as `scipy.ndimage.binary_opening`, but several times faster.
+    """
+    rows = marked[..., :-2, :] & marked[..., 1:-1, :] & marked[..., 2:, :]
+    middles = np.zeros_like(marked)
+    middles[..., 1:-1, 1:-1] = rows[..., :-2] & rows[..., 1:-1] & rows[..., 2:]
+    return _spread(middles, 1)
+
+
+def _spread(marked: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return the voxels that have a marked one within a reach along Y and X, in their plane."""
+    found = marked.copy()
+    for axis in (-2, -1):
+        along, given = found.swapaxes(axis, -1), found.swapaxes(axis, -1).copy()
+        for distance in range(1, reach + 1):
+            along[..., distance:] |= given[..., :-distance]
+            along[..., :-distance] |= given[..., distance:]
+    return found
 
 
 def _squares(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -256,12 +272,11 @@ def _squares(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     NDArray
         Of the same shape; all False if the planes are not three voxels high and wide.
     """
-    square = _flat(marked.ndim)
-    whole = np.asarray(binary_opening(marked, square), bool)
     if min(marked.shape[-2:]) < _SIDE:
-        return whole
+        return np.zeros_like(marked)
+    whole = _opened(marked)
     beyond = np.pad(marked, (*[(0, 0)] * (marked.ndim - 2), (2, 2), (2, 2)), mode="edge")
-    opened = binary_opening(beyond, square)[..., 2:-2, 2:-2] & marked
+    opened = _opened(beyond)[..., 2:-2, 2:-2] & marked
     if np.array_equal(opened, whole):
         return whole
     numbers, _ = label(opened, _in_planes(marked.ndim))

@@ -232,9 +232,7 @@ class Series:
         """Return the spline coefficients of some frames; those of other frames are dropped."""
         known = self._splines
         self._splines = {
-            j: known[j]
-            if j in known
-            else torch.from_numpy(coefficients(self.frames[j])).to(self.device)
+            j: known[j] if j in known else coefficients(self.frames[j]).to(self.device)
             for j in chosen
         }
         return list(self._splines.values())

@@ -89,7 +89,7 @@ def _error(frames: Floats, small: Floats, kind: str) -> float:
     for axis, (old, new) in enumerate(zip(shape, size, strict=True)):
         start[axis] *= (new - 1) / max(old - 1, 1)
     motion = motion_from(torch.from_numpy(start), size, 1)
-    splines = [torch.from_numpy(coefficients(frame)) for frame in small[::2]]
+    splines = [coefficients(frame) for frame in small[::2]]
     places = positions(size).reshape(-1, len(size))
     found = warped(motion, splines, (-0.5, 0.5), 0.0, places).mean(0).numpy()
     return float(np.mean((found.reshape(size) - small[1]) ** 2))

@@ -9,8 +9,8 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 from torch.nn import functional
 
-from napari_cellinr.classic import warping
 from napari_cellinr.fields.trajectory import control_size
+from napari_cellinr.methods.spatime.between.tvl1 import tvl1_flow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,11 +32,11 @@ __all__ = [
 LEVELS = (4, 2)
 """How many times coarser the images of each level are; the fit does the rest at full size."""
 
-FLOWS: Final[Mapping[str, tuple[warping.Flow, Mapping[str, Any]]]] = {
-    "TV-L1": ("tvl1", {"attachment": 50, "num_warp": 3, "num_iter": 10}),
-    "stiffer TV-L1": ("tvl1", {"attachment": 15, "num_warp": 3, "num_iter": 10}),
+FLOWS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "TV-L1": {"attachment": 50, "num_warp": 3, "num_iter": 10},
+    "stiffer TV-L1": {"attachment": 15, "num_warp": 3, "num_iter": 10},
 }
-"""The optical flows that there are, by name: that of scikit-image, and its settings.
+"""The optical flows that there are, by name: the settings of `tvl1_flow`.
 
 Small attachment keeps parts together that move alike; large one follows parts that do not.
 """
@@ -54,7 +54,7 @@ _FINE, _WINDOW = 1.0, 2.0  # of the image whose slopes count, and of the means o
 def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
     """Return the displacement from the first frame to the second, to half of the resolution.
 
-    The pyramid of scikit-image ends where the shortest axis has 32 voxels, which few stacks
+    The pyramid of `tvl1_flow` ends where the shortest axis has 32 voxels, which few stacks
     have planes for; therefore every level is done here, and starts from the one before.
 
     Parameters
@@ -69,7 +69,6 @@ def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
     numpy.ndarray
         (axes, *shape), float32, voxels: where each voxel of the first frame is in the second.
     """
-    method, settings = FLOWS[kind]
     both = torch.from_numpy(np.stack([first, second]))
     flow = np.zeros((first.ndim, *(2,) * first.ndim), np.float32)
     for level in LEVELS:
@@ -80,7 +79,7 @@ def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
         flow = _rescaled(flow, shape)
         places = np.indices(shape, np.float32) + flow
         moved = map_coordinates(images[1], places, order=1, mode="nearest")
-        flow = flow + warping.optical_flow(images[0], moved, method, **settings)
+        flow = flow + tvl1_flow(images[0], moved, **FLOWS[kind])
     return _rescaled(flow, first.shape)
 
 
@@ -111,11 +110,14 @@ def path_coefficients(first: Floats, second: Floats, spacing: float, kind: str =
     weight = weight + np.float32(max(1e-3 * float(weight.mean()), 1e-12))
     total = gaussian_filter(weight, _WINDOW)
     smooth = np.stack([gaussian_filter(weight * one, _WINDOW) / total for one in flow])
-    places, middle = np.indices(first.shape, np.float32), smooth
-    for _ in range(2):  # the velocity at x + v / 2 is that of x
+    points = control_size(first.shape, spacing)
+    lines = [np.linspace(0, n - 1, m) for n, m in zip(first.shape, points, strict=True)]
+    places = np.stack(np.meshgrid(*lines, indexing="ij")).astype(np.float32)
+    middle = np.zeros_like(places)
+    for _ in range(3):  # the velocity at x + v / 2 is that of x
         at = places - middle / 2
         middle = np.stack([map_coordinates(v, at, order=1, mode="nearest") for v in smooth])
-    return resized(middle.astype(np.float32), control_size(first.shape, spacing))
+    return middle
 
 
 def coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:

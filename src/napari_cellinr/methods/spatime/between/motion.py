@@ -9,7 +9,14 @@ import numpy as np
 import torch
 from scipy.ndimage import spline_filter
 
-from napari_cellinr.fields.trajectory import control_size, linear, spline_values, values_at
+from napari_cellinr.fields.trajectory import (
+    control_size,
+    mirrored,
+    node_weights,
+    on_lattice,
+    spline_values,
+    values_at,
+)
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.methods.spatime.between.flow import coarser
 from napari_cellinr.methods.spatime.model import MotionModel
@@ -179,14 +186,14 @@ class MotionProblem(Problem):
         self._images = images
         self._level = level
         self._places = places
-        device, size = images.device, tuple(images.shape[1:])
-        self._times = torch.tensor(list(times), device=device)
+        device, terms = images.device, len(model.control)
+        moments = torch.tensor(list(times), device=device)
+        self._powers = moments[:, None] ** torch.arange(1, terms + 1, device=device)
         weights = [1.0 if time == -0.5 else OUTER for time in times[:-1]]
         self._pair_weights = torch.tensor(weights, device=device)[:, None]
         self._smooth = smooth
-        self._last = torch.tensor([n - 1 for n in size], device=device)
-        spread = [(a - 1) / max(b - 1, 1) for a, b in zip(model.shape, size, strict=True)]
-        self._spread = torch.tensor(spread, device=device).clamp(min=1e-6)
+        halves = [2 / max(n - 1, 1) for n in reversed(model.shape)]
+        self._units = torch.tensor(halves, device=device)[:, *[None] * len(halves)]
         contrast = max(contrast, LEAST_CONTRAST)
         self._contrast = (contrast * images.std()).clamp(min=1e-6)
 
@@ -220,34 +227,54 @@ class MotionProblem(Problem):
         dict
             `difference` in standard deviations of the images, `roughness` in squared voxels.
         """
-        size = self._images.shape[1:]
+        shape, control = self.model.shape, self.model.control
         before = sum(self.settings.steps[: self._level])
-        given = self._places.at(
-            step + before, self.settings.batch, self.model.shape, self.settings.levels[self._level]
+        axes = self._places.axes(
+            step + before, self.settings.batch, shape, self.settings.levels[self._level]
         )
-        places = torch.from_numpy(given).to(self.device) / self._spread
-        control = self.model.control
-        terms = control.reshape(control.shape)  # keeps the order in which gradients are added
-        moved = places + self.model(places, self._times, size, terms) / self._spread
-        found = values_at(self._images, moved)
-        inside = ((moved >= 0) & (moved <= self._last)).all(-1).float()
+        reversed_terms = control.flip(1) * self._units
+        at_nodes = self._at_nodes(axes, control.shape[2:])
+        paths = on_lattice(reversed_terms.flatten(0, 1), at_nodes)
+        grid = _lattice(axes, shape).to(self.device)
+        grid = grid + (self._powers @ paths.reshape(len(control), -1)).reshape(-1, *grid.shape)
+        found = values_at(self._images, grid)
         difference = (found[1:] - found[:-1]) / self._contrast
-        robust = torch.sqrt(difference**2 + SOFT) * inside[1:] * inside[:-1]
-        data = (self._weights(places, size) * robust).mean(1).sum()
+        weights = self._weights(axes, grid.detach())
+        data = (weights * torch.sqrt(difference**2 + SOFT)).sum() / grid.shape[-1]
         rough = control.new_zeros(())
         for axis in range(2, control.ndim):
             if control.shape[axis] > 1:
                 rough = rough + (torch.diff(control, dim=axis) ** 2).mean()
-        if len(terms) > 1:
-            rough = rough + 2 * (terms[1:] ** 2).mean()
+        if len(control) > 1:
+            rough = rough + 2 * (control[1:] ** 2).mean()
         return {"difference": data, "roughness": self.settings.smooth * rough}
 
-    def _weights(self, places: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-        """Return the weight of each pair of frames at each place, (pairs, places or 1)."""
+    def _weights(self, axes: Sequence[NDArray[np.floating]], grid: torch.Tensor) -> torch.Tensor:
+        """Return the weight of each pair of frames at each place, 0 outside, (pairs, places)."""
+        inside = (grid.abs().amax(1) <= 1).float()
+        weights = self._pair_weights * inside[1:] * inside[:-1]
         if self._smooth is None:
-            return self._pair_weights
-        local = linear(self._smooth[None, None], places, size)[0]
-        return torch.where(self._pair_weights < 1, self._pair_weights * local, self._pair_weights)
+            return weights
+        local = on_lattice(self._smooth[None], self._at_nodes(axes, self._smooth.shape))
+        return torch.where(self._pair_weights < 1, weights * local, weights)
+
+    def _at_nodes(
+        self, axes: Sequence[NDArray[np.floating]], nodes: Sequence[int]
+    ) -> list[torch.Tensor]:
+        """Return the weights of nodes that span a frame, at the planes of a lattice."""
+        return [
+            node_weights(places, size, n).to(self.device)
+            for places, size, n in zip(axes, self.model.shape, nodes, strict=True)
+        ]
+
+
+def _lattice(axes: Sequence[NDArray[np.floating]], shape: Sequence[int]) -> torch.Tensor:
+    """Return all places of a lattice as `values_at` takes them, (axes, places), float32."""
+    scaled = [2 * one / max(n - 1, 1) - 1 for one, n in zip(axes, shape, strict=True)]
+    grid = np.empty((len(axes), *map(len, axes)), np.float32)
+    for number, one in enumerate(scaled):
+        grid[-1 - number] = one.reshape(-1, *[1] * (len(axes) - 1 - number))
+    return torch.from_numpy(grid.reshape(len(axes), -1))
 
 
 def motion_problems(
@@ -312,9 +339,9 @@ def motion_from(start: torch.Tensor, shape: Sequence[int], terms: int) -> Motion
     return model
 
 
-def coefficients(frame: NDArray[np.float32]) -> NDArray[np.float32]:
+def coefficients(frame: NDArray[np.float32]) -> torch.Tensor:
     """Return the cubic B-spline coefficients of a frame, for `fields.trajectory.spline_values`."""
-    return np.asarray(spline_filter(frame, 3, output=np.float32, mode="mirror"))
+    return mirrored(torch.from_numpy(spline_filter(frame, 3, output=np.float32, mode="mirror")))
 
 
 @torch.no_grad()
@@ -332,7 +359,7 @@ def warped(
     motion
         Of the interval.
     splines
-        B-spline coefficients of each frame, (*shape), float32.
+        B-spline coefficients of each frame, from `coefficients`.
     times
         Time of each, in frames from the middle of the interval.
     when

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    Values = NDArray[np.floating]
 
 __all__ = ["Places"]
 
@@ -46,15 +47,18 @@ class Places:
     seed: int = 0
     corner: tuple[int, ...] = ()
 
-    def at(self, step: int, count: int, shape: Sequence[int], level: int = 1) -> Floats:
-        """Return the places that lie in a part of the frame, in voxels of it, (places, axes).
+    def axes(self, step: int, count: int, shape: Sequence[int], level: int = 1) -> list[Values]:
+        """Return the places along each axis, in voxels of a part of the frame, increasing.
+
+        The places in the part are all combinations of these, which is what makes motion quick to
+        interpolate at them (`fields.trajectory.on_lattice`).
 
         Parameters
         ----------
         step
             Number of the step.
         count
-            About how many places a whole frame has: more if it is large, but at most two for each
+            About how many places a whole frame has: more if it is large, but at most one for each
             voxel of the whole frame at the resolution at which it is compared.
         shape
             Voxels of the part along each axis.
@@ -62,22 +66,26 @@ class Places:
             How many times coarser frames are when they are compared.
         """
         n_voxels = math.prod(self.shape)
-        most = 2 * math.prod(coarser_size(self.shape, level))
+        most = math.prod(coarser_size(self.shape, level))
         count = max(1, min(max(count, n_voxels // VOXELS), most))
-        first = np.random.default_rng(self.seed).random(len(self.shape))
-        moved = (first + (step + 1) * _steps(len(self.shape))) % 1
+        moved = (_first(self.seed, len(self.shape)) + (step + 1) * _steps(len(self.shape))) % 1
         corner = self.corner or (0,) * len(shape)
-        axes = [
+        return [
             _along(part, spacing, start, size)
             for part, spacing, start, size in zip(
                 moved, _spacings(self.shape, count), corner, shape, strict=True
             )
         ]
-        grid = np.meshgrid(*axes, indexing="ij")
-        return np.stack(grid, -1).reshape(-1, len(axes)).astype(np.float32)
 
 
-def _steps(n_axes: int) -> NDArray[np.floating]:
+@lru_cache(maxsize=8)
+def _first(seed: int, n_axes: int) -> Values:
+    """Return how far the lattice is moved before the first step, in its spacing along each axis."""
+    return np.random.default_rng(seed).random(n_axes)
+
+
+@lru_cache(maxsize=8)
+def _steps(n_axes: int) -> Values:
     """Return how far the lattice is moved in each step, in its spacing along each axis."""
     root = 2.0
     for _ in range(50):  # of x ** (n_axes + 1) = x + 1
@@ -85,7 +93,8 @@ def _steps(n_axes: int) -> NDArray[np.floating]:
     return (1 / root) ** np.arange(1, n_axes + 1)
 
 
-def _spacings(shape: Sequence[int], count: int) -> list[float]:
+@lru_cache(maxsize=8)
+def _spacings(shape: tuple[int, ...], count: int) -> list[float]:
     """Return the spacing along each axis: the same, but not more than a frame is long."""
     lengths = [float(n - 1) for n in shape]
     found = [0.0] * len(shape)
@@ -99,7 +108,7 @@ def _spacings(shape: Sequence[int], count: int) -> list[float]:
     return found
 
 
-def _along(part: float, spacing: float, corner: int, size: int) -> NDArray[np.floating]:
+def _along(part: float, spacing: float, corner: int, size: int) -> Values:
     """Return the places along one axis, in voxels from the corner; at least one."""
     if spacing == 0 or size == 1:
         return np.zeros(1)
@@ -108,5 +117,5 @@ def _along(part: float, spacing: float, corner: int, size: int) -> NDArray[np.fl
     if last < first:  # the part is shorter than the spacing
         nearest = (first + part) * spacing - corner
         return np.array([min(max(nearest, 0.0), size - 1.0)])
-    places: NDArray[np.floating] = (np.arange(first, last + 1) + part) * spacing - corner
+    places: Values = (np.arange(first, last + 1) + part) * spacing - corner
     return places
