@@ -313,9 +313,10 @@ class _Job:
     ) -> torch.Tensor:
         """Return the indices of the shifts to the most similar patches, (groups, members)."""
         distance = guide.new_full((len(self.shifts), math.prod(map(len, corners))), math.inf)
-        every = distances(guide, self.reach, self.shifts, corners, self.patch)
-        for number, found in enumerate(every):
-            distance[number] = found
+        n_done = 0
+        for found in distances(guide, self.reach, self.shifts, corners, self.patch):
+            distance[n_done : n_done + len(found)] = found
+            n_done += len(found)
             if is_stopped(stop, running):
                 break
         count = min(self.members, len(self.shifts))
@@ -342,8 +343,8 @@ class _Job:
         noise = torch.ones_like(least) if level is None else level
         noise = max(guide.shape[1] - 1, 1) * noise
         diagonal += torch.maximum(noise, least)[:, None]
-        root = torch.linalg.cholesky_ex(products).L
-        basis = torch.linalg.solve_triangular(root, centred, upper=False, out=centred)
+        root = torch.linalg.cholesky_ex(products, upper=True).L  # the faster triangle
+        basis = torch.linalg.solve_triangular(root.mT, centred, upper=False, out=centred)
         better = (around @ basis.transpose(1, 2)) @ basis
         if self.colouring is not None:
             better = better @ self.colouring

@@ -68,7 +68,11 @@ class _Convolution(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(values, weight)
         ctx.n_followed = n_followed
-        return _gathered(torch.nn.functional.conv2d(values, weight), bias)
+        n_planes = len(weight) // len(bias)
+        biases = torch.zeros_like(weight[:, 0, 0, 0]).view(n_planes, -1)
+        biases[n_planes // 2] = bias
+        parts = torch.nn.functional.conv2d(values, weight, biases.view(-1))
+        return _gathered(parts, n_planes)
 
     @staticmethod
     @once_differentiable
@@ -102,20 +106,18 @@ def _gradients(
     return found
 
 
-def _gathered(parts: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+def _gathered(parts: torch.Tensor, n_planes: int) -> torch.Tensor:
     """Return what planes get from themselves and their neighbours.
 
     `parts` is what each plane adds to that after, at and before it, shape (Z, 3 × output, Y, X), or
     only to itself.
     """
-    n_out = len(bias)
-    bias = bias.view(1, -1, 1, 1)
-    if parts.shape[1] == n_out:
-        return parts + bias
-    before, at, after = torch.split(parts, n_out, dim=1)
-    total = at + bias
-    total[1:] += before[:-1]
-    total[:1] += before[:1]
+    if n_planes == 1:
+        return parts
+    before, at, after = torch.chunk(parts, 3, dim=1)
+    total = torch.empty_like(at, memory_format=torch.channels_last)
+    torch.add(at[1:], before[:-1], out=total[1:])
+    torch.add(at[:1], before[:1], out=total[:1])
     total[:-1] += after[1:]
     total[-1:] += after[-1:]
     return total
