@@ -126,12 +126,7 @@ def _gathered(parts: torch.Tensor, n_planes: int) -> torch.Tensor:
 def _spread(gradient: torch.Tensor, n_planes: int) -> torch.Tensor:
     """Return the gradient by the parts of `_gathered`, as a copy."""
     n_z, n_out, *size = gradient.shape
-    parts = torch.empty(
-        (n_z, n_planes * n_out, *size),
-        dtype=gradient.dtype,
-        device=gradient.device,
-        memory_format=torch.channels_last,
-    )
+    parts = gradient.new_empty((n_z, *size, n_planes * n_out)).permute(0, 3, 1, 2)
     middle = n_planes // 2 * n_out
     parts[:, middle : middle + n_out] = gradient
     if n_planes > 1:
