@@ -1,11 +1,13 @@
 """The noise is found, and made even, to known accuracy."""
 
+import itertools
 from functools import cache
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.classic.camera import noise_classes
 from napari_cellinr.classic.camera.noise import Known, Noise, estimate_noise
 from napari_cellinr.classic.camera.single_photons import single_photons
 from napari_cellinr.simulate.embryo import add_noise, embryo
@@ -222,3 +224,14 @@ def test_a_blank_image_and_a_voxel_of_a_billion_do_not_count():
     noise = estimate_noise(raw)
     assert noise.sd(BRIGHTNESS) == pytest.approx(usual.sd(BRIGHTNESS), rel=0.05)
     assert noise.read_noise < 20
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_classes_are_the_voxels_between_two_borders_of_brightness(dtype):
+    """Each voxel is in one class, and no class reaches into the next one."""
+    wide = np.random.default_rng(0).gamma(2, 50, 5000).astype(dtype)
+    classes = list(noise_classes._members(wide, 20))
+    assert sorted(np.concatenate(classes)) == list(range(wide.size))
+    filled = [wide[chosen] for chosen in classes if len(chosen)]
+    assert len(filled) > 10
+    assert all(a.max() < b.min() for a, b in itertools.pairwise(filled))

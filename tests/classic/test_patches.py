@@ -1,6 +1,7 @@
 """Patches: their distances are those of the definition, on any grid of corners."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ def test_distances_are_sums_of_squared_differences(n_axes):
     ]
     image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     shifts = list(itertools.product(*(range(-far, far + 1) for far in reach)))
-    found = list(distances(torch.from_numpy(image), reach, shifts, corners, patch))
+    found = torch.cat(list(distances(torch.from_numpy(image), reach, shifts, corners, patch)))
+    assert found.shape == (len(shifts), math.prod(map(len, corners)))
 
     def patch_at(place):
         return image[

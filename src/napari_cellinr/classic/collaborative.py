@@ -273,7 +273,7 @@ class _Job:
         tile = self.guide[place].contiguous()
         corners = [[first - part[0] for first in part] for part in (rows, columns)]
         every = distances(tile, self.reach, self.shifts, corners, self.sides)
-        found = torch.stack(list(every), dim=1)
+        found = torch.cat(list(every)).T.contiguous()
         return torch.topk(found, self.members, dim=1, largest=False).indices
 
     def result(self) -> NDArray[np.float32]:

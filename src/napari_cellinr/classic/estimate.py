@@ -304,7 +304,7 @@ class _Task:
             for place in range(2 * step, wide * step, step):
                 sums.add_(squares[place : place + n])
             squares, other = sums, squares
-        weight = squares.sub_(self.rule.most).neg_().clamp_(0, 1).square_().square_()
+        weight = squares.sub_(self.rule.most).clamp_(-1, 0).square_().square_()
         middle = wide // 2 * sum(self._steps)
         own = slice(middle, middle + len(weight))
         far = slice(middle + offset, middle + offset + len(weight))

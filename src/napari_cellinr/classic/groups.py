@@ -44,8 +44,9 @@ _MOTION = 2  # search distance in other frames, in voxels
 _THIN = 4  # voxels along an axis up to which patches are not moved along it
 _MEMBERS = 90  # patches in a group
 _TILE = 1024  # groups of one task on the CPU
-_CHUNK = 64  # groups that a thread filters at a time, so that they stay in the cache
-_ON_GPU = 16  # times as many groups at a time on a GPU, which computes them all at once
+_CHUNK = 24  # groups that a thread filters at a time, so that they stay in the cache
+_CHUNK_ON_GPU = 1024  # the same on a GPU, which computes them all at once
+_ON_GPU = 16  # times as many groups of one task on a GPU
 _PRECISION = 3e-7  # smallest part of the trace of a matrix that its factorisation can tell from 0
 _POLL = 0.1  # seconds between two progress reports
 _SECONDS = {1: 2e-5, 2: 1.5e-4, 3: 3e-4}  # per group on one core of 2023
@@ -281,7 +282,7 @@ class _Job:
         move = torch.tensor(shifts, dtype=torch.int32).to(self.device)
         whole = guide.reshape(-1)
         total, number = torch.zeros_like(whole), torch.zeros_like(whole)
-        size = _CHUNK * self.factor
+        size = _CHUNK if self.device.type == "cpu" else _CHUNK_ON_GPU
         for chosen, first in zip(torch.split(found, size), torch.split(origin, size), strict=True):
             if is_stopped(stop, running):
                 break
@@ -313,9 +314,10 @@ class _Job:
     ) -> torch.Tensor:
         """Return the indices of the shifts to the most similar patches, (groups, members)."""
         distance = guide.new_full((len(self.shifts), math.prod(map(len, corners))), math.inf)
-        every = distances(guide, self.reach, self.shifts, corners, self.patch)
-        for number, found in enumerate(every):
-            distance[number] = found
+        n_done = 0
+        for found in distances(guide, self.reach, self.shifts, corners, self.patch):
+            distance[n_done : n_done + len(found)] = found
+            n_done += len(found)
             if is_stopped(stop, running):
                 break
         count = min(self.members, len(self.shifts))
@@ -342,8 +344,8 @@ class _Job:
         noise = torch.ones_like(least) if level is None else level
         noise = max(guide.shape[1] - 1, 1) * noise
         diagonal += torch.maximum(noise, least)[:, None]
-        root = torch.linalg.cholesky_ex(products).L
-        basis = torch.linalg.solve_triangular(root, centred, upper=False, out=centred)
+        root = torch.linalg.cholesky_ex(products, upper=True).L  # the faster triangle
+        basis = torch.linalg.solve_triangular(root.mT, centred, upper=False, out=centred)
         better = (around @ basis.transpose(1, 2)) @ basis
         if self.colouring is not None:
             better = better @ self.colouring

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["distances", "flat_places", "flat_steps", "values_at"]
 
 
+_AT_ONCE = 9  # shifts whose sums stay in the cache
+
+
 def flat_steps(shape: Sequence[int]) -> tuple[int, ...]:
     """Return the distance of neighbours along each axis in a flat array of this shape."""
     return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
@@ -55,7 +58,10 @@ def distances(
     corners: Sequence[Sequence[int]],
     patch: Sequence[int],
 ) -> Iterator[torch.Tensor]:
-    """Yield the summed squared differences of patches from shifted ones, shift by shift, flat.
+    """Yield the summed squared differences of patches from shifted ones, (shifts, patches).
+
+    Several shifts come at a time, in their order, since the sums along all axes but the first are
+    short, and then done for all of them at once.
 
     Parameters
     ----------
@@ -71,31 +77,32 @@ def distances(
         Width of a patch along each axis, in voxels.
     """
     sizes = [corner[-1] + wide for corner, wide in zip(corners, patch, strict=True)]
-    middle = _box(image, reach, sizes).contiguous()
+    slices = [
+        {step: slice(far + step, far + step + size) for step in range(-far, far + 1)}
+        for far, size in zip(reach, sizes, strict=True)
+    ]
+    middle = image[tuple(along[0] for along in slices)].contiguous()
     difference = torch.empty_like(middle)
-    stages, values = [], difference
-    for axis, (corner, wide) in enumerate(zip(corners, patch, strict=True)):
+    values = middle.new_zeros((min(_AT_ONCE, len(shifts)), len(corners[0]), *middle.shape[1:]))
+    squares = [_summands(difference, sums, 0, corners[0], patch[0]) for sums in values]
+    stages = []
+    for axis, (corner, wide) in enumerate(zip(corners[1:], patch[1:], strict=True), start=2):
         sums = values.new_empty((*values.shape[:axis], len(corner), *values.shape[axis + 1 :]))
-        stages.append(_summands(values, sums, axis, corner, wide))
+        stages += _summands(values, sums, axis, corner, wide)
         values = sums
-    for shift in shifts:
-        start = list(map(int.__add__, reach, shift))
-        torch.sub(middle, _box(image, start, sizes), out=difference)
-        for sums, (first, *others) in stages[0]:
-            torch.mul(first, first, out=sums)
-            for part in others:
-                sums.addcmul_(part, part)
-        for stage in stages[1:]:
-            for sums, (first, *others) in stage:
-                sums.copy_(first)
+    for start in range(0, len(shifts), len(squares)):
+        some = shifts[start : start + len(squares)]
+        for shift, parts in zip(some, squares, strict=False):
+            torch.sub(middle, image[tuple(map(dict.__getitem__, slices, shift))], out=difference)
+            for sums, (first, *others) in parts:
+                torch.mul(first, first, out=sums)
                 for part in others:
-                    sums.add_(part)
-        yield values.flatten().clone()
-
-
-def _box(image: torch.Tensor, start: Sequence[int], sizes: Sequence[int]) -> torch.Tensor:
-    """Return a part of an image, not copied."""
-    return image[tuple(slice(at, at + size) for at, size in zip(start, sizes, strict=True))]
+                    sums.addcmul_(part, part)
+        for sums, (first, *others) in stages:
+            sums.copy_(first)
+            for part in others:
+                sums.add_(part)
+        yield values[: len(some)].flatten(1).clone()
 
 
 def _summands(

@@ -10,10 +10,18 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from napari_cellinr.classic.camera.anscombe import Noise, stabilise, unstabilise
-from napari_cellinr.classic.camera.noise_classes import Classes, is_whole, noise_classes
+from napari_cellinr.classic.camera.noise_classes import (
+    Block,
+    Classes,
+    is_whole,
+    noise_classes,
+    sampled,
+)
 from napari_cellinr.classic.camera.single_photons import single_photons
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -123,7 +131,7 @@ def uneven_variance(stabilised: NDArray[Any], estimate: NDArray[Any]) -> NDArray
     estimate
         Estimate of their means, same shape.
     """
-    classes = noise_classes(np.asarray(stabilised, np.float32)[None], _NEAR)
+    classes = noise_classes(sampled(np.asarray(stabilised, np.float32)[None]), _NEAR)
     if len(classes.mean) < 3:
         return None
     variance = median_filter(classes.variance, 3, mode="nearest")
@@ -159,17 +167,20 @@ def _white_or_grainy(
     images: NDArray[Any], floor: float, grain: float | None
 ) -> tuple[Classes, float]:
     """Return the classes with the full variance of the noise, and its grain in voxels."""
-    near = noise_classes(images, _NEAR)
+    blocks = sampled(images)
+    near = noise_classes(blocks, _NEAR)
     if len(near.mean) == 0 or grain == 0:
-        return _finer(images, near), 0.0
-    far = noise_classes(images, _FAR)
+        return _finer(blocks, near), 0.0
+    far = noise_classes(blocks, _FAR)
     noisy = float(np.median(near.variance)) > (_NOISELESS / _FLOOR * floor) ** 2
-    if len(far.mean) == 0 or (grain is None and not (noisy and _is_grainy(images, near, far))):
-        return _finer(images, near), 0.0
+    if len(far.mean) == 0 or (
+        grain is None and not (noisy and _is_grainy(images, blocks, near, far))
+    ):
+        return _finer(blocks, near), 0.0
     return _with_grain(images, near, far, grain)
 
 
-def _finer(images: NDArray[Any], near: Classes) -> Classes:
+def _finer(blocks: Sequence[Block], near: Classes) -> Classes:
     """Return the classes of the lowest differences that contain no structure.
 
     Higher ones contain less of it, but have a larger error. Where the next higher ones have less
@@ -179,7 +190,7 @@ def _finer(images: NDArray[Any], near: Classes) -> Classes:
     if len(near.mean) == 0:
         return near
     for difference in (_FOURTH, _SIXTH):
-        higher = noise_classes(images, difference)
+        higher = noise_classes(blocks, difference)
         if len(higher.mean) < len(near.mean) / 2:  # the images are too small
             break
         ratio = classes.variance / np.maximum(_at(classes.mean, higher), 1e-12)
@@ -198,7 +209,7 @@ def _high(images: NDArray[Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (_FOURTH, _SIXTH) if _n_long(images) > 2 else (_SIXTH, _EIGHTH)
 
 
-def _is_grainy(images: NDArray[Any], near: Classes, far: Classes) -> bool:
+def _is_grainy(images: NDArray[Any], blocks: Sequence[Block], near: Classes, far: Classes) -> bool:
     """Return whether the noise grows with the reach, and its spectrum falls up to its end.
 
     Grain grows even in the classes with the least structure.
@@ -206,7 +217,7 @@ def _is_grainy(images: NDArray[Any], near: Classes, far: Classes) -> bool:
     ratio = _at(near.mean, far) / np.maximum(near.variance, 1e-12)
     if float(np.quantile(ratio, 0.2)) < _GROWTH ** (2 * _n_long(images)):
         return False
-    fine, finest = (noise_classes(images, difference) for difference in _high(images))
+    fine, finest = (noise_classes(blocks, difference) for difference in _high(images))
     if len(finest.mean) == 0:
         return True
     rounding = _ROUNDING if is_whole(images) else 0.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Classes", "is_whole", "noise_classes"]
+__all__ = ["Block", "Classes", "is_whole", "noise_classes", "sampled"]
 
 _TRIM = 0.9  # fraction of the residuals that is used in each brightness class
 _TRIMMED = 0.6227  # mean square of the smallest 90 % of normal values of variance 1
@@ -45,19 +45,55 @@ class Classes(NamedTuple):
     weight: NDArray[np.float64]
 
 
-def noise_classes(images: NDArray[Any], difference: Sequence[int]) -> Classes:
-    """Return the classes of all images together; empty if there are too few usable voxels.
+class Block(NamedTuple):
+    """A part of an image, and what all differences have in common; axes ZYX or YX.
+
+    Parameters
+    ----------
+    values
+        Grey levels, float32; 0 where they are missing.
+    missing
+        Which are not finite, or masked.
+    clipped
+        Which are missing, or have the lowest or highest value.
+    wide
+        Local means, by which classes are formed.
+    activity
+        Energy of medium frequencies, which the residual does not contain, so that selecting
+        voxels of low activity does not select small residuals.
+    """
+
+    values: NDArray[np.float32]
+    missing: NDArray[np.bool_]
+    clipped: NDArray[np.bool_]
+    wide: NDArray[np.float32]
+    activity: NDArray[np.float32]
+
+
+def sampled(images: NDArray[Any]) -> list[Block]:
+    """Return the images, or evenly scattered blocks of large ones: 3 million voxels at most.
 
     Parameters
     ----------
     images
         Grey levels, real, axes (image, Z, Y, X) or (image, Y, X). Values that are not finite, and
         images of one value, are ignored.
+    """
+    return [_prepared(block) for block in _blocks(images)]
+
+
+def noise_classes(blocks: Sequence[Block], difference: Sequence[int]) -> Classes:
+    """Return the classes of all blocks together; empty if there are too few usable voxels.
+
+    Parameters
+    ----------
+    blocks
+        What `sampled` returned.
     difference
         Weights of the difference along each axis, of which there is an odd number: their sum is
         0. The variance is divided by the sum of their squares, so that white noise keeps its own.
     """
-    parts = [part for block in _blocks(images) if (part := _samples(block, difference))]
+    parts = [part for block in blocks if (part := _samples(block, difference))]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     if not parts or len(columns[0]) < _FEWEST:
         return Classes(np.empty(0), np.empty(0), np.empty(0))
@@ -82,8 +118,9 @@ def _members(wide: NDArray[Any], n_classes: int) -> Iterator[NDArray[np.intp]]:
     darkest, brightest = float(wide.min()), float(wide.max())
     even = darkest + levels * (brightest - darkest)
     borders = np.unique(np.concatenate([np.quantile(wide, levels), even]))
-    order = np.argsort(wide, kind="stable")
-    yield from np.split(order, np.searchsorted(wide[order], borders))
+    classes = np.searchsorted(borders, wide, side="right").astype(np.uint8)
+    order = np.argsort(classes, kind="stable")  # of bytes: 10 times as fast as that of the values
+    yield from np.split(order, np.cumsum(np.bincount(classes, minlength=len(borders) + 1))[:-1])
 
 
 def _trimmed(residual: NDArray[Any]) -> float:
@@ -92,23 +129,29 @@ def _trimmed(residual: NDArray[Any]) -> float:
     return float(squares[: max(1, int(_TRIM * len(squares)))].mean()) / _TRIMMED
 
 
-def _samples(block: NDArray[Any], difference: Sequence[int]) -> tuple[NDArray[Any], ...]:
-    """Return residual, own mean, wide mean, activity and clipping of the usable voxels.
-
-    The result is empty for a block that is too small for the filter along every axis. The
-    activity is the energy of medium frequencies, which the residual does not contain, so that
-    selecting voxels of low activity does not select small residuals.
-    """
+def _prepared(block: NDArray[Any]) -> Block:
+    """Return a part of an image with what all differences need."""
     values = np.asarray(block, np.float32)
     missing = ~np.isfinite(values)
-    values = np.where(missing, 0, values)
+    values = np.where(missing, np.float32(0), values)
     missing |= _mask(values)
     clipped = missing | (values == values.min()) | (values == values.max())
-    residual, mean, masked = values, values, clipped
+    fine = gaussian_filter(values, 1.0)
+    activity = gaussian_filter((fine - gaussian_filter(values, 2.5)) ** 2, 1.5)
+    return Block(values, missing, clipped, gaussian_filter(values, 1.5), activity)
+
+
+def _samples(block: Block, difference: Sequence[int]) -> tuple[NDArray[Any], ...]:
+    """Return residual, own mean, wide mean, activity and clipping of the usable voxels.
+
+    The result is empty for a block that is too small for the filter along every axis.
+    """
+    missing = block.missing
+    residual, mean, masked = block.values, block.values, block.clipped
     weights = np.asarray(difference, np.float64) / np.linalg.norm(difference)
     reach = len(weights) // 2
-    inside = [slice(None)] * values.ndim
-    for axis, size in enumerate(values.shape):
+    inside = [slice(None)] * mean.ndim
+    for axis, size in enumerate(mean.shape):
         if size <= 2 * reach + 2:
             continue
         inside[axis] = slice(reach, -reach)
@@ -116,11 +159,9 @@ def _samples(block: NDArray[Any], difference: Sequence[int]) -> tuple[NDArray[An
         mean = correlate1d(mean, weights**2, axis)
         masked = minimum_filter1d(masked, 3, axis)
         missing = maximum_filter1d(missing, 2 * reach + 1, axis)
-    if inside == [slice(None)] * values.ndim:
+    if inside == [slice(None)] * mean.ndim:
         return ()
-    fine = gaussian_filter(values, 1.0)
-    activity = gaussian_filter((fine - gaussian_filter(values, 2.5)) ** 2, 1.5)
-    columns = (residual, mean, gaussian_filter(values, 1.5), activity, clipped)
+    columns = (residual, mean, block.wide, block.activity, block.clipped)
     usable = ~(masked | missing)[tuple(inside)]
     return tuple(column[tuple(inside)][usable] for column in columns)
 

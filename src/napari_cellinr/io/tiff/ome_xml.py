@@ -21,5 +21,13 @@ def tag_of(element: ElementTree.Element) -> str:
 
 
 def named(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
-    """Return all elements with a tag, at any depth, in the order of the text."""
+    """Return all elements with a tag, at any depth, in the order of the text.
+
+    Parameters
+    ----------
+    root
+        Where the search begins; it is found, too.
+    tag
+        Without a namespace.
+    """
     return [element for element in root.iter() if tag_of(element) == tag]

@@ -32,7 +32,7 @@ SECONDS = (1.5, 2.2e-5)
 COARSE_SECONDS = (0.5, 6e-6)
 """The same if the initial estimate is faster than patch matching."""
 
-ESTIMATE_SECONDS = {"volume": 0.8e-5, "plane": 3.4e-5}
+ESTIMATE_SECONDS = {"volume": 7.5e-6, "plane": 2.6e-5}
 """CPU seconds per voxel of an initial estimate that a network corrects, also of synthetic noise."""
 
 TOGETHER_SECONDS = {"volume": 5.2e-6, "plane": 4.4e-6}
@@ -45,7 +45,7 @@ and 6.7 s for volumes of 5 × 12 × 64 × 64, 4 × 16 × 96 × 96 and 6 × 24 ×
 TOGETHER_BASE = 0.5
 """CPU seconds of such a series besides."""
 
-STEP_SECONDS = {"volume": 0.023, "plane": 0.013}
+STEP_SECONDS = {"volume": 0.018, "plane": 0.013}
 """CPU seconds of a step of the network; like all of these, with one thread."""
 
 TURNED_SECONDS = 2.0e-6

@@ -22,6 +22,7 @@ from napari_cellinr.classic.interpolate import resample
 from napari_cellinr.classic.smoothing import as_tensor
 from napari_cellinr.fields.grids.positions import coordinates
 from napari_cellinr.fields.kernel import GridField
+from napari_cellinr.fields.neighbours import convolved
 from napari_cellinr.methods.cellinr.local_kernels import REACH, LocalKernels
 
 if TYPE_CHECKING:
@@ -116,31 +117,20 @@ class ResidualField(nn.Module):
         values = ((views - self.means.view(shape)) / self.divisors.view(shape)).transpose(0, 1)
         values = values.contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
-            values = self._convolved(layer, values).relu()
+            values = self._convolved(values, layer).relu_()
         # the error must not decide on the features that the correction needs
-        correction = self._convolved(self.last, values)
-        return correction[:, 0], self._convolved(self.log_error, values.detach())[:, 0]
+        found = self._convolved(values, self.last, self.log_error, n_followed=1)
+        return found[:, 0], found[:, 1]
 
-    def _convolved(self, layer: nn.Module, values: torch.Tensor) -> torch.Tensor:
-        """Return planes convolved with the neighbouring ones, shape (Z, channel, Y, X).
-
-        The weights for the planes before, at and after a place follow each other. What a plane
-        adds to itself and to its two neighbours is computed at once, and then added, so that no
-        planes are stacked: that takes a quarter less time. The outermost planes are repeated.
-        """
-        if self.n_planes == 1:
-            convolved: torch.Tensor = layer(values)
-            return convolved
-        assert isinstance(layer, nn.Conv2d)
-        assert layer.bias is not None
-        n_out, n_in, *kernel = layer.weight.shape
-        weight = layer.weight.view(n_out, self.n_planes, n_in // self.n_planes, *kernel)
-        weight = weight.transpose(0, 1).flatten(0, 1)
-        parts = torch.split(nn.functional.conv2d(values, weight), n_out, dim=1)
-        before = torch.cat([parts[0][:1], parts[0][:-1]])
-        after = torch.cat([parts[2][1:], parts[2][-1:]])
-        found: torch.Tensor = before + parts[1] + after + layer.bias.view(1, -1, 1, 1)
-        return found
+    def _convolved(
+        self, values: torch.Tensor, *layers: nn.Module, n_followed: int | None = None
+    ) -> torch.Tensor:
+        """Return the outputs of convolutions of the same values, one after the other."""
+        weight, bias = (
+            torch.cat([layer.get_parameter(name) for layer in layers])
+            for name in ("weight", "bias")
+        )
+        return convolved(values, weight, bias, self.n_planes, n_followed=n_followed)
 
     def standard_error(self, result: torch.Tensor, log_error: torch.Tensor) -> torch.Tensor:
         """Return calibrated standard errors, in standard deviations of the noise.

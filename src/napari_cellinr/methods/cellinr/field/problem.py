@@ -29,9 +29,9 @@ __all__ = ["FieldProblem", "Pair", "RealImage", "evaluate", "network_input"]
 PATCH_VOXELS = 16_000
 """Voxels of one step."""
 
-BLOCK_VOXELS = 50_000
-"""Voxels that are evaluated at once on a CPU: few enough for its cache, and nearly a cube, since
-the network needs a margin on all sides."""
+BLOCK_VOXELS = 66_000
+"""Voxels that are evaluated at once on a CPU: a part of a volume that is learned from, few enough
+for the cache; else nearly a cube, since the network needs a margin on all sides."""
 
 GPU_BLOCK_VOXELS = 500_000
 """Voxels that are evaluated at once on a GPU."""
