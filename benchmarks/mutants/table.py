@@ -144,8 +144,8 @@ SPATIME = (
          "series.pair(number, number + 1)"),
         ("methods/spatime/between/trust.py", "np.min(sides, 0)", "np.max(sides, 0)"),
         ("methods/spatime/between/trust.py", "1 - np.max(beside, 0)", "np.max(beside, 0)"),
-        ("methods/spatime/between/motion.py", "2 * (terms[1:] ** 2).mean()",
-         "0 * (terms[1:] ** 2).mean()"),
+        ("methods/spatime/between/motion.py", "2 * (control[1:] ** 2).mean()",
+         "0 * (control[1:] ** 2).mean()"),
     ),
     *_of(
         "methods/spatime/test_spatime_noise.py",
