@@ -95,7 +95,8 @@ def noise_classes(blocks: Sequence[Block], difference: Sequence[int]) -> Classes
     """
     parts = [part for block in blocks if (part := _samples(block, difference))]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    if not parts or len(columns[0]) < _FEWEST:
+    parts.clear()  # or each value is in memory twice
+    if not columns or len(columns[0]) < _FEWEST:
         return Classes(np.empty(0), np.empty(0), np.empty(0))
     residual, mean, wide, activity, clipped = columns
     smallest = min(_SMALLEST_CLASS, len(wide))
