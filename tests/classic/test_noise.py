@@ -1,6 +1,7 @@
 """The noise is found, and made even, to known accuracy."""
 
 import itertools
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -199,6 +200,34 @@ def test_what_is_not_photons_is_not_taken_for_single_ones(kind):
     raw = 100 + bright[kind] + 2 * generator.standard_normal(some.shape)
     assert single_photons(raw) is None
     assert single_photons(np.full((1, 8, 8), np.nan)) is None
+
+
+def test_a_gap_between_bright_values_is_not_a_photon_and_causes_no_warning():
+    """A tenth of the bright values is ten times darker: at their quantile, there are none."""
+    raw = np.random.default_rng(3).uniform(-0.1, 0.1, (1, 256, 256))
+    raw.flat[:396] += np.repeat([10, 1000], [40, 356])
+    assert single_photons(raw) is None
+
+
+def test_single_photons_are_counted_beside_images_without_data():
+    generator = np.random.default_rng(3)
+    raw = 50 * generator.poisson(0.05, (300, 64, 128)) + generator.normal(100, 2, (300, 64, 128))
+    raw[::3] = np.nan
+    found = single_photons(raw)
+    assert found is not None
+    assert found.gain == pytest.approx(50, rel=0.03)
+
+
+def test_single_photons_of_a_large_stack_are_looked_for_in_some_planes():
+    generator = np.random.default_rng(3)
+    raw = 50 * generator.poisson(0.05, (1, 40, 512, 512)).astype(np.float32) + 100
+    raw += generator.normal(0, 2, raw.shape).astype(np.float32)
+    tracemalloc.start()
+    found = single_photons(raw)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found is not None
+    assert peak < 2 * raw.nbytes
 
 
 def test_what_is_given_is_not_estimated():

@@ -82,6 +82,16 @@ def test_the_error_of_parts_is_that_of_repeated_recordings(noise):
     assert 0.8 < np.sqrt(np.mean(parts)) < 1.25
 
 
+def test_a_stop_does_not_wait_for_the_errors_of_all_parts():
+    """All four parts are looked at twice; the job is stopped after the error of the first."""
+    frames, transfer = recording(((0.0, 4.0), (0.0, 4.0)), noise=0.05)
+    asked = iter([False] * 9 + [True])
+    found = local_motion(
+        frames, transfer, (64, 64), TIMES, 0.05, places=MIDDLES, is_stopped=lambda: next(asked)
+    )
+    assert found is None
+
+
 def test_a_frame_without_data_leaves_what_the_others_tell():
     frames, transfer = recording(((0.0, 4.0), (0.0, 4.0)), noise=0.05)
     seen = np.ones(frames.shape, bool)

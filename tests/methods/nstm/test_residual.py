@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter, shift
 from napari_cellinr import Image, reconstruct
 from napari_cellinr.methods.nstm.checks.halves import Halves
 from napari_cellinr.methods.nstm.checks.parts import HALF, THREE_QUARTERS, usual_part
+from napari_cellinr.methods.nstm.checks import report
 from napari_cellinr.methods.nstm.checks.report import report_of
 from napari_cellinr.methods.nstm.checks.residual import at_material, clear_edges, displacements
 from napari_cellinr.methods.nstm.checks.texture import lost_part
@@ -138,6 +139,14 @@ def test_a_part_is_doubted_where_the_usual_error_is_a_pixel(usual, error, told):
     assert len(found["warnings"]) == told
     assert found["converged"] == (not told)
     assert found["lost_part"] == pytest.approx(0.3 * told)
+
+
+def test_structure_is_not_looked_for_where_no_motion_was_checked(monkeypatch):
+    problem, images = checked(0.3, 0.3)
+    problem.halves = problem.usual_error = None
+    monkeypatch.setattr(report, "shown", lambda _: pytest.fail("it was looked for"))
+    outcome = SimpleNamespace(held_out=1.0, stopped="steps", steps=9)
+    assert report_of(problem, outcome, [], images)["motion_error"] is None
 
 
 def test_the_error_of_a_phase_is_a_usual_one():

@@ -9,7 +9,7 @@ from skimage.registration import optical_flow_tvl1
 from napari_cellinr import Image, superresolve
 from napari_cellinr.methods.spatime import channel
 from napari_cellinr.methods.spatime.between.choice import best_flow, errors_of_flows
-from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
+from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL, optical_flow
 from napari_cellinr.methods.spatime.between.tvl1 import tvl1_flow
 from napari_cellinr.methods.spatime.series import Series
 
@@ -38,6 +38,22 @@ def test_flow_is_that_of_scikit_image(shape, kind):
     expected = optical_flow_tvl1(first, second, dtype=np.float32, **FLOWS[kind])
     np.testing.assert_allclose(tvl1_flow(first, second, **FLOWS[kind]), expected, atol=1e-3)
     assert np.abs(expected).max() > 0.3
+
+
+def test_a_stack_of_one_plane_moves_as_the_plane_does():
+    first, second = moving(2)
+    flow = optical_flow(first[None], second[None])
+    np.testing.assert_array_equal(flow[1:, 0], optical_flow(first, second))
+    assert not flow[0].any()
+
+
+def test_a_series_of_stacks_of_one_plane_is_superresolved():
+    """It was refused by NumPy, which has no slopes along one voxel."""
+    given = {"scale": {"t": 2}, "refinement": 0.15, "steps": 0}
+    plane = superresolve(Image(moving(3), "TYX"), **given).image("result").array()
+    stack = superresolve(Image(moving(3)[:, None], "TZYX"), **given).image("result").array()
+    assert stack.shape == (5, 1, 48, 48)
+    assert np.abs(stack[:, 0] - plane).mean() < 0.02 * plane.std()
 
 
 @pytest.mark.parametrize(("part", "best"), [(0.97, STIFFER), (0.99, USUAL), (1.1, USUAL)])

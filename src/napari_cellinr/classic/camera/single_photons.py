@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -63,11 +64,13 @@ def single_photons(images: NDArray[Any]) -> SinglePhotons | None:
     gain = float(np.quantile(above, _LOW))  # not of those with two photons or more
     for _ in range(_PASSES):
         one = above[np.abs(above - gain) < gain / 2]
+        if one.size < fewest:
+            return None
         gain = float(np.median(one))
     at_half, at_one = (
         np.count_nonzero(np.abs(values - offset - part * gain) < gain / 10) for part in (0.5, 1)
     )
-    is_even = one.size >= fewest and one.std() < _SPREAD * read
+    is_even = one.std() < _SPREAD * read
     is_apart = gain >= _RESOLVED * read and at_half < _VALLEY * at_one
     if below > _BELOW * above.size or not (is_even and is_apart):
         return None
@@ -91,13 +94,27 @@ def _without_photons(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _is_poisson(images: NDArray[Any], found: SinglePhotons) -> bool:
     """Return whether the variance of the photons, from neighbours along X and Y, is their mean."""
-    some = images[:: images.size // _SOME + 1].astype(np.float32)
+    some = _some_planes(images)
     photons = (np.where(np.isfinite(some), some, np.nan) - found.offset) / found.gain
-    mean, (least, most) = float(np.nanmean(photons)), _LIKE_POISSON
+    mean, (least, most) = _mean(photons), _LIKE_POISSON
     for axis in (-1, -2):
         if photons.shape[axis] > 1:
-            variance = float(np.nanmean(np.diff(photons, axis=axis) ** 2)) / 2
+            variance = _mean(np.diff(photons, axis=axis) ** 2) / 2
             variance -= (found.read_noise / found.gain) ** 2
             if not least * mean < variance < most * mean:
                 return False
     return True
+
+
+def _some_planes(images: NDArray[Any]) -> NDArray[Any]:
+    """Return evenly scattered planes of about `_SOME` voxels together, float32, one at least."""
+    planes = images.reshape(-1, *images.shape[-2:])
+    n_chosen = min(len(planes), math.ceil(_SOME / planes[0].size))
+    chosen = np.rint(np.linspace(0, len(planes) - 1, n_chosen)).astype(int)
+    return planes[chosen].astype(np.float32)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    """Return the mean of the finite values; NaN if there are none."""
+    n_finite = np.count_nonzero(np.isfinite(values))
+    return float(np.nansum(values)) / n_finite if n_finite else math.nan

@@ -90,7 +90,8 @@ def report_of(
     moves, part = problem.config.moving, _part(problem, outcome)
     followed = part is not None and part >= MOST
     early = ended_early(tried) if ended else None
-    reference, there = problem.config.reference, shown(problem)
+    reference = problem.config.reference
+    there = shown(problem) if problem.halves else None
     error = motion_error(images, reference, there) if problem.halves else None
     determined = error is None or error <= UNDETERMINED
     lost, place = 0.0, tuple[int, ...]()

@@ -168,14 +168,18 @@ def local_motion(
     resting = curves[:, middle, middle]
     best = curves.max((1, 2))
     gain = float((best - resting - OPTICS_ERROR * (best - np.median(curves, (1, 2)))).max())
-    likelihoods = (_likelihood(frames, inverse, grid, p.place + p.shifts, width) for p in found)
-    covariances = np.stack(
-        [covariance(one, p.shifts, times) for one, p in zip(likelihoods, found, strict=True)]
-    )
+    covariances = []
+    for place, moved, *_ in found:
+        if is_stopped():
+            return None
+        likely = _likelihood(frames, inverse, grid, place + moved, width)
+        covariances.append(covariance(likely, moved, times))
     far = np.linalg.norm(speeds, axis=0)
     lost = [np.median(resting - curves[:, far > n - 0.5].max(1)) for n in range(1, middle + 1)]
     smallest = next((n for n, loss in enumerate(lost, start=1) if loss >= EXCLUDED), np.inf)
-    return LocalMotion(places, shifts, weights, gain, float(smallest), covariances=covariances)
+    return LocalMotion(
+        places, shifts, weights, gain, float(smallest), covariances=np.stack(covariances)
+    )
 
 
 def part_places(sides: tuple[int, ...]) -> NDArray[np.float64]:

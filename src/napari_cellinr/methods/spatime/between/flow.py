@@ -69,6 +69,12 @@ def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
     numpy.ndarray
         (axes, *shape), float32, voxels: where each voxel of the first frame is in the second.
     """
+    if 1 in first.shape:  # nothing moves along it, and it has no slopes
+        flow = np.zeros((first.ndim, *first.shape), np.float32)
+        long = np.flatnonzero(np.greater(first.shape, 1))
+        flat = optical_flow(first.squeeze(), second.squeeze(), kind)
+        flow[long] = flat.reshape(len(long), *first.shape)
+        return flow
     both = torch.from_numpy(np.stack([first, second]))
     flow = np.zeros((first.ndim, *(2,) * first.ndim), np.float32)
     for level in LEVELS:
