@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SinglePhotons", "single_photons"]
 
-_SOME = 1_000_000  # voxels from which the levels are taken
+_SOME = 300_000
 _NORMAL = 1.4826  # standard deviation of normal values, in their median absolute deviation
 _USUAL = 3.0  # standard deviations within which values count for the level without photons
 _OUTSIDE = 4.0  # standard deviations from that level beyond which a voxel has photons
