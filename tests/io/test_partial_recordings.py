@@ -211,6 +211,20 @@ def test_one_of_two_positions_of_micro_manager(tmp_path):
     assert "has position 1 of the 2 of its recording" in said
 
 
+def test_two_of_three_positions_of_micro_manager(tmp_path):
+    files = [[(0, 0, 0, 0)], [(0, 0, 0, 1), (0, 0, 0, 2)]]
+    assert (
+        "has positions 1, 2 of the 3 of its rec"
+        in told_by(stacks(tmp_path, files, (1, 1, 1, 3), present=[1]))[1]
+    )
+
+
+def test_frames_keep_their_times_where_many_more_were_announced(tmp_path):
+    """A recording may be stopped long before the number of frames that was entered."""
+    (image,), _ = told_by(stacks(tmp_path, [frames(0, 2, 4)], (30_000, 1, 1, 1), present=[0]))
+    assert image.meta["times"] == [0, 2, 4]
+
+
 def test_a_renamed_stack_has_the_frames_that_its_index_states(tmp_path):
     (image,), said = told_by(stacks(tmp_path, THREE, (6, 1, 1, 1), present=[1, 0], prefix="new"))
     assert values(image) == [200, 300]
