@@ -243,6 +243,14 @@ def test_a_stack_of_another_recording_is_not_mixed_in(tmp_path):
         read(path)
 
 
+def test_a_result_beside_a_recording_is_not_damage(tmp_path):
+    """The sentence was that the recording is damaged."""
+    path = stacks(tmp_path, THREE, (6, 1, 1, 1), present=[0])
+    tifffile.imwrite(tmp_path / "rec_MMStack_denoised.tif", np.zeros((4, 5), np.float32))
+    with pytest.raises(FileError, match="such as results; move these to another folder"):
+        read(path)
+
+
 def test_an_announced_number_that_is_no_number_of_planes(tmp_path):
     path = stacks(tmp_path, [frames(0, 1)], (10**9, 1, 1, 1), present=[0])
     (image,), said = told_by(path)
