@@ -77,6 +77,11 @@ def test_images_whose_files_are_missing_are_named(tmp_path):
     assert "(t1.ome.tif, t3.ome.tif)" in said
 
 
+def test_the_only_image_whose_file_is_missing_is_named(tmp_path):
+    said = told_by(ome_files(tmp_path, WELLS, (0, 1, 2)))[1]
+    assert "of which 1 ('well 3') cannot be read: its file is not in the folder (t3.ome.t" in said
+
+
 def test_nothing_is_said_about_a_complete_recording(tmp_path):
     for number, images in enumerate((TIME_LAPSE, WELLS)):
         (tmp_path / str(number)).mkdir()
