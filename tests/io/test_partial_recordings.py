@@ -77,6 +77,11 @@ def test_images_whose_files_are_missing_are_named(tmp_path):
     assert "(t1.ome.tif, t3.ome.tif)" in said
 
 
+def test_the_only_image_whose_file_is_missing_is_named(tmp_path):
+    said = told_by(ome_files(tmp_path, WELLS, (0, 1, 2)))[1]
+    assert "of which 1 ('well 3') cannot be read: its file is not in the folder (t3.ome.t" in said
+
+
 def test_nothing_is_said_about_a_complete_recording(tmp_path):
     for number, images in enumerate((TIME_LAPSE, WELLS)):
         (tmp_path / str(number)).mkdir()
@@ -211,6 +216,20 @@ def test_one_of_two_positions_of_micro_manager(tmp_path):
     assert "has position 1 of the 2 of its recording" in said
 
 
+def test_two_of_three_positions_of_micro_manager(tmp_path):
+    files = [[(0, 0, 0, 0)], [(0, 0, 0, 1), (0, 0, 0, 2)]]
+    assert (
+        "has positions 1, 2 of the 3 of its rec"
+        in told_by(stacks(tmp_path, files, (1, 1, 1, 3), present=[1]))[1]
+    )
+
+
+def test_frames_keep_their_times_where_many_more_were_announced(tmp_path):
+    """A recording may be stopped long before the number of frames that was entered."""
+    (image,), _ = told_by(stacks(tmp_path, [frames(0, 2, 4)], (30_000, 1, 1, 1), present=[0]))
+    assert image.meta["times"] == [0, 2, 4]
+
+
 def test_a_renamed_stack_has_the_frames_that_its_index_states(tmp_path):
     (image,), said = told_by(stacks(tmp_path, THREE, (6, 1, 1, 1), present=[1, 0], prefix="new"))
     assert values(image) == [200, 300]
@@ -226,6 +245,14 @@ def test_a_stack_of_another_recording_is_not_mixed_in(tmp_path):
         {"MicroManagerVersion": "1.4", "Frames": 1},
     )
     with pytest.raises(FileError, match="is not the only file with some of its planes"):
+        read(path)
+
+
+def test_a_result_beside_a_recording_is_not_damage(tmp_path):
+    """The sentence was that the recording is damaged."""
+    path = stacks(tmp_path, THREE, (6, 1, 1, 1), present=[0])
+    tifffile.imwrite(tmp_path / "rec_MMStack_denoised.tif", np.zeros((4, 5), np.float32))
+    with pytest.raises(FileError, match="such as results; move these to another folder"):
         read(path)
 
 

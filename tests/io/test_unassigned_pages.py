@@ -282,3 +282,39 @@ def test_pages_of_another_size_have_no_steps(tmp_path, pages):
     with pytest.warns(FileWarning, match="pages are read as they are"):
         images = read_all(path)
     assert {image.shape[-2:]: image.scale[-1] for image in images} == {(4, 5): 0.1, (6, 7): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("part", "stated"),
+    [("<TiffData/>", (4, 5)), ("<TiffData/>", (9, 9)), ('<TiffData IFD="0"/>', (4, 5))],
+)
+def test_one_image_of_another_size_than_its_pages(tmp_path, part, stated):
+    """It was refused as several images, or its voxel size was lost."""
+    text = images_of(part).replace('SizeX="5" SizeY="4"', 'SizeX="{}" SizeY="{}"'.format(*stated))
+    path = described(tmp_path / "a.ome.tif", 3, (), inner=text)
+    with pytest.warns(FileWarning, match="its pages are read as they are"):
+        (image,) = read_all(path)
+    assert (values(image), image.scale[-2:]) == ([0, 1, 2], (0.1, 0.1))
+
+
+@pytest.mark.parametrize("n_pages", [3, 8])
+def test_tags_with_a_prefix_are_those_of_one_image(tmp_path, n_pages):
+    """The end of `OME:Pixels` was counted as an image, and the axis was lost."""
+    path = described(tmp_path / "a.ome.tif", n_pages, (5, 1, 1), "<TiffData/>")
+    text = tifffile.tiffcomment(path)
+    for old, new in (("</", "</OME:"), ("<", "<OME:"), ("<OME:/", "</"), ("xmlns=", "xmlns:OME=")):
+        text = text.replace(old, new)
+    tifffile.tiffcomment(path, text.encode())
+    with pytest.warns(FileWarning, match=r"lacks 2 of its 5 planes|has 3 planes that"):
+        (image,) = read_all(path)
+    assert (image.axes, values(image)) == ("ZYX", list(range(min(n_pages, 5))))
+
+
+def test_an_image_without_pages_does_not_deny_those_of_the_other(tmp_path):
+    """The sentence was that no page is assigned to a plane."""
+    inner = images_of("<TiffData/>", "<MetadataOnly/>")
+    path = described(tmp_path / "a.ome.tif", 3, (), inner=inner)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (image,) = read_all(path)
+    assert (image.axes, values(image)) == ("ZYX", [0, 1, 2])

@@ -140,8 +140,9 @@ def _of_positions(opened: OpenTiff, there: range, n_positions: int) -> tuple[str
     if len(there) == n_positions:
         return ()
     return (
-        f"{opened.path} has position {number_list(there)} of the {n_positions} of its recording, "
-        "counted from 0; the files of the others are not in its folder under their names.",
+        f"{opened.path} has {'position' if len(there) == 1 else 'positions'} {number_list(there)} "
+        f"of the {n_positions} of its recording, counted from 0; the files of the others are not "
+        "in its folder under their names.",
     )
 
 

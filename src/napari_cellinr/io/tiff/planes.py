@@ -101,7 +101,8 @@ def _by_tifffile(opened: OpenTiff, absent: Sequence[str]) -> list[tifffile.TiffP
     Raises
     ------
     FileError
-        If places of planes cannot be found without them.
+        If places of planes cannot be found without them, or if other files are taken for files of
+        a recording of Micro-Manager.
     ValueError
         If its OME description lacks an attribute.
     """
@@ -117,6 +118,13 @@ def _by_tifffile(opened: OpenTiff, absent: Sequence[str]) -> list[tifffile.TiffP
             "missing."
         ) from error
     except KeyError as error:
+        if opened.file.is_mmstack and error.args == ("IndexMap",):
+            raise FileError(
+                f"{opened.path} has fewer planes than its recording announces. Files in its folder "
+                "whose names have the same beginning before _MMStack are taken for the others, and "
+                "some are no stacks of Micro-Manager, such as results; move these to another "
+                "folder."
+            ) from error
         if not opened.file.is_ome:
             raise
         raise ValueError(f"{LACKING} {error.args[0]}") from error

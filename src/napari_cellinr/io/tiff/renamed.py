@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_cellinr.io.tiff.ome_xml import named, root_of
-from napari_cellinr.text import shortened_text
+from napari_cellinr.text import n_of, shortened_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -185,10 +185,13 @@ def images_elsewhere(opened: OpenTiff, absent: Collection[str]) -> tuple[str, ..
     ]
     if not lost:
         return ()
+    whose = "its" if len(lost) == 1 else "their"
+    are = "file is" if len(absent) == 1 else "files are"
     return (
-        f"{opened.path} belongs to a recording of {len(images)} images, of which {len(lost)} "
-        f"({shortened_text(', '.join(lost))}) cannot be read: their files are not in the folder "
-        f"({shortened_text(', '.join(absent))}). Add them under their original names.",
+        f"{opened.path} belongs to a recording of {n_of(len(images), 'image')}, of which "
+        f"{len(lost)} ({shortened_text(', '.join(lost))}) cannot be read: {whose} {are} not in the "
+        f"folder ({shortened_text(', '.join(absent))}). Add what is missing, under the original "
+        "name.",
     )
 
 

@@ -294,7 +294,8 @@ def _ome_image(file: TiffFile, series: TiffPageSeries) -> ElementTree.Element | 
     if place is not None:
         return images[place]
     if len(images) == 1 and series.kind in PLAIN:
-        return images[0] if _may_show(images[0], series) else None
+        others = any(_may_show(images[0], one) for one in file.series)
+        return images[0] if _may_show(images[0], series) or not others else None
     if len(images) == len(file.series):
         exact = [e for e, one in zip(images, file.series, strict=True) if one is series]
         if exact:

@@ -21,6 +21,9 @@ __all__ = ["frame_times", "ome_times"]
 _MOST_PAGES = 20_000
 """Pages whose tags are read to learn the times of their frames."""
 
+_MAY_LACK = ("mmstack", "ndtiff")
+"""What tifffile calls recordings of Micro-Manager of which planes may be missing."""
+
 
 def frame_times(file: TiffFile, series: TiffPageSeries) -> tuple[float, ...]:
     """Return the time of each frame in seconds, NaN for one that is missing; empty if not stated.
@@ -57,19 +60,22 @@ def _of_dates(dates: Any) -> tuple[float, ...]:
 def _of_micro_manager(series: TiffPageSeries, n_frames: int) -> tuple[float, ...]:
     """Return the elapsed time of the first plane of each frame; NaN if the frame is missing."""
     leading = series.shape[: len(series.shape) - 2]
-    if np.prod(leading) != len(series.pages) or n_frames > _MOST_PAGES:
+    if np.prod(leading) != len(series.pages):
         return ()
-    numbers = np.moveaxis(np.arange(len(series.pages)).reshape(leading), series.axes.index("T"), 0)
-    times = []
-    for frame in numbers.reshape(n_frames, -1):
-        pages: Any = (series.pages[number] for number in frame)
-        page = next((page for page in pages if page is not None), None)
-        if page is None:
-            times.append(math.nan)
-            continue
+    there = np.ones(len(series.pages), bool)
+    if series.kind in _MAY_LACK:
+        there[:] = [page is not None for page in series.pages]
+    numbers = np.where(there, np.arange(len(there)), len(there)).reshape(leading)
+    first = np.moveaxis(numbers, series.axes.index("T"), 0).reshape(n_frames, -1).min(axis=1)
+    frames = np.flatnonzero(first < len(there))
+    if len(frames) > _MOST_PAGES:
+        return ()
+    times = [math.nan] * n_frames
+    for frame in frames.tolist():
+        page: Any = series.pages[int(first[frame])]
         with open_file(page):
             stated = page.aspage().tags.valueof("MicroManagerMetadata") or {}
-        times.append(float(stated["ElapsedTime-ms"]) / 1000)
+        times[frame] = float(stated["ElapsedTime-ms"]) / 1000
     return tuple(times)
 
 

@@ -57,7 +57,9 @@ def not_assigned(opened: OpenTiff, series: list[tifffile.TiffPageSeries]) -> boo
     if "IFD=" in text:
         return False
     n_files = len({*re.findall(r"FileName\s*=\s*[\"']([^\"']*)", text)})
-    return n_shared(series) > 0 or (n_files < 2 and len(re.findall(r"[<:]Pixels\b", text)) > 1)
+    return n_shared(series) > 0 or (
+        n_files < 2 and len(re.findall(r"<(?:[\w.-]+:)?Pixels\b", text)) > 1
+    )
 
 
 def _repeats(series: tifffile.TiffPageSeries) -> bool:
@@ -145,6 +147,8 @@ def as_pages(
             f"the OME description of {path} assigns the same pages to several of its images; they "
             "are read as it says.",
         )
+    elif any(one.kind not in PLAIN for one in series):
+        return series, ()  # one image has all pages, and another none
     else:
         what = "assigns none of its pages to a plane"
     return series, (f"the OME description of {path} {what}; its pages are read as they are.",)
@@ -218,7 +222,7 @@ def _images_by_size(
 ) -> list[tifffile.TiffPageSeries]:
     """Return several images of different size, each with the pages of its size.
 
-    Empty if images and pages all have one size.
+    Empty if images and pages all have one size, or if there is one image without pages that fit.
 
     Raises
     ------
@@ -238,6 +242,8 @@ def _images_by_size(
         groups.setdefault(_page_size(page), []).append(page)
     own = [groups.get(size, []) for size in stated]
     mixed = any(len({page.hash for page in group}) > 1 for group in own)
+    if len(images) == 1 and (mixed or not any(own)):
+        return []
     if len({*stated}) < len(stated) or mixed or not any(own):
         announced = [math.prod(_sizes(pixels, pages[0]).values()) for _, _, pixels in images]
         raise FileError(
