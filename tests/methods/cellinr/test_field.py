@@ -191,6 +191,16 @@ def test_block_by_block_is_the_same_as_at_once(monkeypatch, n_planes):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.parametrize("plane", [3, 99, -1])
+def test_a_preview_of_a_plane_that_there_is_not_does_not_end_the_fit(plane):
+    job = iter_denoise(recording((3, 16, 18))[0], CellINRConfig.model_validate(TOY))
+    progress = next(job)
+    while progress.preview is None:
+        progress = job.send(PreviewRequest({"Z": plane}))
+    assert progress.preview.shape == (0, 16, 18)
+    job.close()
+
+
 @pytest.mark.parametrize("planes", [slice(0, 1), slice(9, 10), slice(4, 12), slice(19, 20)])
 def test_some_planes_are_as_in_the_whole_and_take_only_their_neighbours(monkeypatch, planes):
     field = ResidualField(2, 4, 3)

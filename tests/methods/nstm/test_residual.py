@@ -7,9 +7,9 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_cellinr import Image, reconstruct
+from napari_cellinr.methods.nstm.checks import report
 from napari_cellinr.methods.nstm.checks.halves import Halves
 from napari_cellinr.methods.nstm.checks.parts import HALF, THREE_QUARTERS, usual_part
-from napari_cellinr.methods.nstm.checks import report
 from napari_cellinr.methods.nstm.checks.report import report_of
 from napari_cellinr.methods.nstm.checks.residual import at_material, clear_edges, displacements
 from napari_cellinr.methods.nstm.checks.texture import lost_part

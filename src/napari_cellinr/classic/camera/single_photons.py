@@ -111,7 +111,8 @@ def _some_planes(images: NDArray[Any]) -> NDArray[Any]:
     planes = images.reshape(-1, *images.shape[-2:])
     n_chosen = min(len(planes), math.ceil(_SOME / planes[0].size))
     chosen = np.rint(np.linspace(0, len(planes) - 1, n_chosen)).astype(int)
-    return planes[chosen].astype(np.float32)
+    some: NDArray[np.float32] = planes[chosen].astype(np.float32)
+    return some
 
 
 def _mean(values: NDArray[Any]) -> float:

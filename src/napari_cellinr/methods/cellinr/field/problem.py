@@ -233,8 +233,10 @@ def evaluate(
     """
     n_planes, *wide = inputs.shape[1:]
     begin, end, _ = planes.indices(n_planes)
-    shape = (end - begin, *(size - 2 * LAYERS for size in wide))
+    shape = (max(0, end - begin), *(size - 2 * LAYERS for size in wide))
     images = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    if not shape[0]:  # a preview was requested of a plane that there is not
+        return images
     is_cpu = inputs.device.type == "cpu"
     for block in cubic_blocks(shape, BLOCK_VOXELS if is_cpu else GPU_BLOCK_VOXELS):
         inside, *others = block
