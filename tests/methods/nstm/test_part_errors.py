@@ -13,7 +13,7 @@ from napari_cellinr import Image
 from napari_cellinr.methods.nstm.checks.parts import THREE_QUARTERS
 from napari_cellinr.methods.nstm.checks.texture import lost_part, motion_error, structured
 from napari_cellinr.methods.nstm.phases.curvature import FURTHEST, OFF_UNIFORM, covariance
-from napari_cellinr.methods.nstm.phases.errors import KnownParts
+from napari_cellinr.methods.nstm.phases.errors import KnownParts, between
 from napari_cellinr.methods.nstm.phases.likelihood import local_motion
 from napari_cellinr.methods.nstm.phases.seen import motion_of_seen
 from napari_cellinr.methods.nstm.rendering.render import Rendering
@@ -33,7 +33,7 @@ def springs(stiffness, shifts):
     return likely
 
 
-def between(found, one, other):
+def variance_between(found, one, other):
     """Return the variance of a displacement between two frames."""
     return found[one, one] + found[other, other] - 2 * found[one, other]
 
@@ -42,7 +42,7 @@ def test_two_frames_tell_a_displacement_as_well_as_their_pair_is_stiff():
     stiff = np.array([[4.0, 1.0], [1.0, 2.0]])
     shifts = np.array([[0.0, 0.0], [3.0, -1.0]])
     found = covariance(springs({(0, 1): stiff}, shifts), shifts, np.array([-0.5, 0.5]))
-    assert between(found, 0, 1) == pytest.approx(np.trace(np.linalg.inv(stiff)), rel=1e-6)
+    assert variance_between(found, 0, 1) == pytest.approx(np.trace(np.linalg.inv(stiff)), rel=1e-6)
     np.testing.assert_allclose(found.sum(0), 0, atol=1e-9)  # what all share is left out
 
 
@@ -60,7 +60,7 @@ def test_more_frames_are_springs_and_a_spring_to_uniform_motion():
     true = 2 * np.linalg.inv(precision[1:, 1:])  # both axes
     found = covariance(springs(stiff, shifts), shifts, times)
     for k in range(1, n):
-        assert between(found, 0, k) == pytest.approx(true[k - 1, k - 1], rel=1e-6)
+        assert variance_between(found, 0, k) == pytest.approx(true[k - 1, k - 1], rel=1e-6)
 
 
 def test_frames_that_tell_nothing_leave_a_part_anywhere():
@@ -77,7 +77,7 @@ def test_the_error_of_parts_is_that_of_repeated_recordings(noise):
         frames, transfer = recording(((2.0, 4.0), (2.0, 4.0)), noise=noise, seed=seed)
         found = local_motion(frames, transfer, (64, 64), TIMES, noise, places=MIDDLES)
         off = np.square(found.shifts[:, -1] - found.shifts[:, 0] - (2.0, 4.0)).sum(1)
-        told = [between(one, 0, 3) for one in found.covariances]
+        told = [variance_between(one, 0, 3) for one in found.covariances]
         parts.append(off / told)
     assert 0.8 < np.sqrt(np.mean(parts)) < 1.25
 
@@ -106,7 +106,7 @@ def test_a_frame_without_data_leaves_what_the_others_tell():
         seen[[0, 2, 3]],
     )
     for one, other in zip(found.covariances, others.covariances, strict=True):
-        assert between(one, 0, 3) == pytest.approx(between(other, 0, 2))
+        assert variance_between(one, 0, 3) == pytest.approx(variance_between(other, 0, 2))
         # The place in the missing frame is half-way between both others.
         assert one[1, 1] == pytest.approx((one[0, 0] + one[2, 2] + 2 * one[0, 2]) / 4)
 
@@ -150,6 +150,23 @@ def test_colours_of_one_exposure_have_the_same_moment():
     moved = np.stack([np.zeros((2, 32, 32)), np.zeros((2, 32, 32))])
     found = parts.errors(moved, (0.0, 1.0), 0.0)
     np.testing.assert_allclose(found[1], 4.0, atol=1e-5)
+
+
+def test_colours_of_one_exposure_count_the_same():
+    """Once, only the last of them did."""
+    found = between([0.0, 0.25, 1.0], np.repeat([0.0, 1.0], 2))
+    np.testing.assert_allclose(
+        found, [[0.5, 0.5, 0, 0], [3 / 8, 3 / 8, 1 / 8, 1 / 8], [0, 0, 0.5, 0.5]]
+    )
+
+
+def test_a_colour_keeps_the_motion_that_it_tells():
+    frames, transfer = recording(((0.0, 4.0), (0.0, 4.0)), noise=0.05)
+    moments, seen = np.repeat([0.0, 1.0], 2), np.ones(frames.shape, bool)
+    found = motion_of_seen(frames, transfer, (64, 64), moments, 0.05, seen)
+    own = local_motion(frames, transfer, (64, 64), moments, 0.05, places=found.places)
+    np.testing.assert_allclose(found.shifts, own.shifts)
+    np.testing.assert_allclose(found.covariances, own.covariances)
 
 
 def test_the_parts_beside_a_position_at_the_reference_time_count():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
 
-__all__ = ["AVERAGED_OVER", "FAR_WEIGHT", "KnownParts"]
+__all__ = ["AVERAGED_OVER", "FAR_WEIGHT", "KnownParts", "between"]
 
 AVERAGED_OVER = 2.5
 """Standard deviation in pixels of the neighbourhood in which motion of parts is averaged: half of
@@ -84,7 +84,7 @@ class KnownParts:
         numpy.ndarray
             (T, Y, X), float32.
         """
-        now, then = (_between(part, self.moments) for part in (times, [reference]))
+        now, then = (between(part, self.moments) for part in (times, [reference]))
         starts = then[0] @ self.places
         squares = np.empty((len(times), len(starts)))
         for number, (weights, field) in enumerate(zip(now - then[0], moved, strict=True)):
@@ -103,6 +103,21 @@ class KnownParts:
         return found
 
 
-def _between(times: Sequence[float], moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weight of each frame in a linear interpolation at some times, (T, frames)."""
-    return np.stack([np.interp(times, moments, row) for row in np.eye(len(moments))], axis=1)
+def between(times: Sequence[float], moments: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the weight of each frame in a linear interpolation at some times, (T, frames).
+
+    Frames of one moment, such as the colours of an exposure, have the same weight.
+
+    Parameters
+    ----------
+    times
+        Where to interpolate; beyond the first and the last moment, these count.
+    moments
+        When each frame was taken, (frames,).
+    """
+    distinct, number = np.unique(moments, return_inverse=True)
+    of_moment = np.equal(number, np.arange(len(distinct))[:, None]).astype(float)
+    of_moment /= of_moment.sum(1, keepdims=True)
+    found = np.stack([np.interp(times, distinct, row) for row in np.eye(len(distinct))], axis=1)
+    weights: NDArray[np.float64] = found @ of_moment
+    return weights

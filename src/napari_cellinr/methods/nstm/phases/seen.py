@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_cellinr.methods.nstm.phases.errors import between
 from napari_cellinr.methods.nstm.phases.likelihood import (
     LARGEST_MOTION,
     PART_WIDTH,
@@ -95,12 +96,13 @@ def motion_of_seen(
     if one is None:
         return None
     assert one.covariances is not None
-    between = np.stack([np.interp(times, times[kept], row) for row in np.eye(len(kept))], axis=1)
+    weights = between(times.tolist(), times[kept])
+    weights[kept] = np.eye(len(kept))  # a colour keeps what it tells, beside others of its moment
     return replace(
         one,
         places=places + np.array([rows.start, columns.start]),
-        shifts=between @ one.shifts,
-        covariances=between @ one.covariances @ between.T,
+        shifts=weights @ one.shifts,
+        covariances=weights @ one.covariances @ weights.T,
     )
 
 
