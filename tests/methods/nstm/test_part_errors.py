@@ -71,7 +71,7 @@ def test_frames_that_tell_nothing_leave_a_part_anywhere():
 
 @pytest.mark.parametrize("noise", [0.05, 0.2])
 def test_the_error_of_parts_is_that_of_repeated_recordings(noise):
-    """Of squared errors, relative to the variance that is told, the mean is 1."""
+    """Of squared errors, relative to the stated variance, the mean is 1."""
     parts = []
     for seed in range(8):
         frames, transfer = recording(((2.0, 4.0), (2.0, 4.0)), noise=noise, seed=seed)

@@ -384,7 +384,7 @@ def warped(
 
 
 def lagrange(frames: Sequence[int], time: float) -> list[float]:
-    """Return the weights of frames in the polynomial through all of them (Lagrange).
+    """Return one weight per frame, of sum 1, in the polynomial through all of them (Lagrange).
 
     Parameters
     ----------
@@ -392,11 +392,6 @@ def lagrange(frames: Sequence[int], time: float) -> list[float]:
         Their times, all different.
     time
         Where the polynomial is evaluated.
-
-    Returns
-    -------
-    list of float
-        One weight per frame; they add up to 1.
     """
     weights = []
     for one in frames:
