@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.ndimage import maximum_filter
 from skimage.filters import threshold_otsu
 
+from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, gaussian_filter
 from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -186,12 +187,25 @@ def _slabs(shape: Scale | tuple[int, ...], sigma: float) -> Iterator[tuple[slice
 def _derivatives(
     values: NDArray[Any], sigmas: Scale, scale: Scale
 ) -> dict[tuple[int, int], NDArray[Any]]:
-    """Return all second derivatives by pair of axes, per square of the unit of `scale`."""
+    """Return all second derivatives by pair of axes, per square of the unit of `scale`.
+
+    What several of them have in common along the first axes is computed once.
+    """
+    n_axes, parts = values.ndim, {(): as_tensor(values, CPU)}
+    for axis in range(n_axes):
+        sigma = [sigmas[axis] * (other == axis) for other in range(n_axes)]
+        parts = {
+            (*before, order): gaussian_filter(part, sigma, [order] * n_axes)
+            for before, part in parts.items()
+            for order in range(3 - sum(before))
+            if axis < n_axes - 1 or sum(before) + order == 2
+        }
     derivatives = {}
-    for first, second in itertools.combinations_with_replacement(range(values.ndim), 2):
-        order = [(axis == first) + (axis == second) for axis in range(values.ndim)]
-        derivative = gaussian_filter(values, sigmas, order=order)
-        derivatives[first, second] = derivative / np.float32(scale[first] * scale[second])
+    for first, second in itertools.combinations_with_replacement(range(n_axes), 2):
+        order = tuple((axis == first) + (axis == second) for axis in range(n_axes))
+        derivatives[first, second] = as_array(parts[order]) / np.float32(
+            scale[first] * scale[second]
+        )
     return derivatives
 
 
@@ -225,10 +239,11 @@ def _response(
     if kind == "blob":
         sigmas = [max(sigma / step, _FINEST) for step in steps]
         curvature: NDArray[Any] = np.zeros(values.shape, np.float32)
+        image = as_tensor(values, CPU)
         for axis, step in enumerate(steps):
             order = [2 * (other == axis) for other in range(values.ndim)]
             weight = np.float32(-sign / (step**2 * values.ndim))
-            curvature += weight * gaussian_filter(values, sigmas, order=order)
+            curvature += weight * as_array(gaussian_filter(image, sigmas, order))
     else:
         rank = int(kind == "filament" and values.ndim == 3)
         eigenvalues = hessian_eigenvalues(values, steps, sigma)
@@ -247,7 +262,7 @@ def _noise_level(steps: Scale, kind: str, sigma: float, grain: float) -> float:
     shape = tuple(size + 2 * edge for size, edge in zip(inner, border, strict=True))
     noise = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     if grain > 0:
-        noise = gaussian_filter(noise, grain)
+        noise = as_array(gaussian_filter(as_tensor(noise, CPU), grain))
         noise /= noise.std()
     inside = tuple(slice(edge, -edge) for edge in border)
     return float(np.quantile(_response(noise, steps, kind, 1, sigma)[inside], _QUANTILE))

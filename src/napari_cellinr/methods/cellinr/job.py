@@ -95,6 +95,7 @@ def denoise_job(
     )
     if noises is None:  # stopped by the user, as the later stages see
         noises = noise_of_channels(middle(masked), config)
+    del looked, masked  # copies of the recording
     noises = [replace(one, offset_sd=sd) for one, sd in zip(noises, uncertain, strict=True)]
     source = defects.repaired(source, noises, config.seed)
     shape, n_frames, split = source.shape[len(leading) :], source.sizes.get("T", 1), False

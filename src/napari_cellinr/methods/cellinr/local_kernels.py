@@ -94,7 +94,9 @@ class LocalKernels(nn.Module):
         """Return the convolutions of an estimate, divided: axes (convolution, …), float32."""
         divisors: NDArray[np.float32] = self.divisors.cpu().numpy()
         divisors = divisors.reshape(-1, *(1,) * estimate.ndim)
-        return convolutions(estimate, self.centre, plain=len(divisors) == 2) / divisors
+        parts = convolutions(estimate, self.centre, plain=len(divisors) == 2)
+        parts /= divisors
+        return parts
 
     def estimate(self, basis: torch.Tensor) -> torch.Tensor:
         """Return the estimate that a basis was made from, without its first axis."""

@@ -39,7 +39,7 @@ GPU_BLOCK_VOXELS = 500_000
 RATE = 4e-3
 """Highest learning rate."""
 
-SCHEDULE = {"decay": 0.05, "every": 20, "warm_up": 20}
+SCHEDULE = {"decay": 0.05, "every": 50, "warm_up": 20}
 
 
 @dataclass(frozen=True)

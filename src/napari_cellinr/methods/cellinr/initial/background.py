@@ -226,9 +226,28 @@ def choose_width(
     inside, factor = confidence > 0.5, WIDER_IF_DIM if dim else 1.0
     if not inside.any() or inside.all():
         return factor * USUAL_WIDTH
-    depth = distance_transform_edt(inside, sampling=[step / scale[-1] for step in scale])
-    thickness = 2 * float(np.quantile(depth[inside], 0.98))
+    thickness = 2 * float(np.quantile(_depths(inside, scale), 0.98))
     return factor * max(NARROWEST, thickness * WIDTH_PER_THICKNESS[kind])
+
+
+def _depths(inside: NDArray[np.bool_], scale: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the distance of each voxel inside to the nearest one outside, in the last axis' voxels.
+
+    The same as `distance_transform_edt(…)[inside]` with distances, but these are computed plane by
+    plane: those of a whole image would be in memory several times.
+    """
+    sampling = np.array([step / scale[-1] for step in scale])
+    nearest = distance_transform_edt(
+        inside, sampling=sampling, return_distances=False, return_indices=True
+    )
+    depths = []
+    for number, plane in enumerate(inside):
+        own = np.nonzero(plane)
+        apart = [nearest[0, number][own] - number]
+        apart += [places[number][own] - at for places, at in zip(nearest[1:], own, strict=True)]
+        squares = [(step * far) ** 2 for step, far in zip(sampling, apart, strict=True)]
+        depths.append(np.sqrt(sum(squares[1:], squares[0])))
+    return np.concatenate(depths)
 
 
 def separate_by_opening(image: Denoised, width: float) -> Separated:
@@ -274,7 +293,9 @@ def separate(image: Denoised, width: float) -> Separated:
         voxels: NDArray[np.float32] = interpolate(torch.from_numpy(grid)[None], weights)[0].numpy()
         return voxels
 
-    deviation = image.noise.sd(image.sign * at_voxels(nodes)).astype(np.float32)
+    deviation = at_voxels(nodes)
+    for plane in deviation:  # not all at once, in float64
+        plane[...] = image.noise.sd(image.sign * plane)
     clear, most = _clear_of_structures(image), _most_left(image)
     sigma = [SMOOTHNESS * wide / step for wide, step in zip(widths, stride, strict=True)]
     rounds: list[tuple[float, float]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,9 @@ SMOOTHING = 0.5
 
 RIDGE = 0.005
 """Ridge for features of mean square 1."""
+
+SLAB_VOXELS = 100_000
+"""Voxels whose products are in memory at a time, unless a single layer of nodes has more."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +218,11 @@ def solve(
     shifted = as_tensor(found.shifted, device)
     sensitivity = torch.stack(
         [
-            _node_means((one / float(by) - before) * change, stride, offset)
+            _node_means((one / float(by)).sub_(before).mul_(change), stride, offset)
             for one, by, before in zip(_convolutions(shifted, centre), divisors, basis, strict=True)
         ]
     )
+    del change, shifted  # or memory peaks below
     missing = (as_tensor(values, device) - estimate) * seen
     weights = _least_squares(basis, missing, seen, sensitivity, stride, offset)
     kernels = Kernels(
@@ -238,7 +243,7 @@ def _trusted(
     device: torch.device,
 ) -> Kernels:
     """Return the part of the kernels that the held-out voxels confirm, if it is large enough."""
-    change = (kernels.result(device) - estimate)[held].astype(np.float64)
+    change = (kernels.result(device)[held] - estimate[held]).astype(np.float64)
     residual = (values - estimate)[held]
     part = float(change @ residual) / max(float(change @ change), 1e-12)
     trust = min(max(part, 0.0), 1.0) if part >= least else 0.0
@@ -256,21 +261,38 @@ def _least_squares(
     """Return the weights that minimise Stein's estimate around each node."""
     moments = sensitivity.new_zeros(len(basis), *sensitivity.shape)
     targets = torch.zeros_like(sensitivity)
-    for i, part in enumerate(basis):
-        targets[i] = _node_means(part * missing, stride, offset) - sensitivity[i]
-        weighted = part * seen
-        for j in range(i, len(basis)):
-            moments[i, j] = moments[j, i] = _node_means(weighted * basis[j], stride, offset)
+    for nodes, planes, before in _layers(missing.shape, stride, offset):
+        some, left, here = basis[:, planes], missing[planes], seen[planes]
+        for i, part in enumerate(some):
+            targets[i, nodes] = _node_means(part * left, stride, before) - sensitivity[i, nodes]
+            weighted = part * here
+            for j in range(i, len(some)):
+                means = _node_means(weighted * some[j], stride, before)
+                moments[i, j, nodes] = moments[j, i, nodes] = means
     moments, targets = (_smooth(means, missing.ndim) for means in (moments, targets))
     if basis.device.type == "mps":  # which has no float64, that the small systems need
         return solve_kernels(moments.cpu(), targets.cpu(), RIDGE).to(basis.device)
     return solve_kernels(moments, targets, RIDGE)
 
 
+def _layers(
+    shape: Sequence[int], stride: Sequence[int], offset: Sequence[int]
+) -> Iterator[tuple[slice, slice, tuple[int, ...]]]:
+    """Yield layers of nodes, their planes, and the voxels of the first node before these."""
+    low, *others = offset
+    n_layers = max(1, SLAB_VOXELS // (stride[0] * math.prod(shape[1:])))
+    for first in range(0, n_nodes(low + shape[0], stride[0]), n_layers):
+        nodes = slice(first, first + n_layers)
+        start, stop = (stride[0] * node - low for node in (nodes.start, nodes.stop))
+        yield nodes, slice(max(0, start), stop), (max(0, -start), *others)
+
+
 def _node_means(values: torch.Tensor, stride: Sequence[int], offset: Sequence[int]) -> torch.Tensor:
     """Return the means over the voxels of each node, which counts less where voxels are missing."""
-    before = [size for low in reversed(offset) for size in (low, 0)]
-    return block_means(torch.nn.functional.pad(values, before)[None], stride)[0]
+    if any(offset):
+        before = [size for low in reversed(offset) for size in (low, 0)]
+        values = torch.nn.functional.pad(values, before)
+    return block_means(values[None], stride)[0]
 
 
 def _smooth(means: torch.Tensor, n_spatial: int) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,13 +103,14 @@ def estimate_part(
     found = yield from initial_estimate(values, config.estimate, probe, budget, monitor)
     part = Part(image, config, noise, stabilised, held, found)
     if found.complete and found.name == "groups":
-        guides = yield from in_background("preparing the groups", part.guides, monitor)
+        has_field = config.has_field
+        probed = probed and not has_field
+        prepare = partial(part.guides, probed=probed)
+        guides = yield from in_background("preparing the groups", prepare, monitor)
         if guides is None:
             return replace(part, found=replace(found, complete=False))
-        has_field = config.has_field
         if has_field:
             guides = with_pilot(values, guides, budget)
-        probed = probed and not has_field
         grouped = yield from group(values, found, guides, budget, monitor, probed=probed)
         part = replace(part, found=grouped, variance=guides.variance)
         if has_field and grouped.complete and grouped.name == "groups":
@@ -203,16 +205,23 @@ class Part:
         more = {"variance": self.variance, "views": self.views}
         return arrays | {name: array for name, array in more.items() if array is not None}
 
-    def guides(self) -> Guides:
-        """Return the estimates in which groups of patches are searched for, improved by kernels."""
+    def guides(self, *, probed: bool = True) -> Guides:
+        """Return the estimates in which groups of patches are searched for, improved by kernels.
+
+        Parameters
+        ----------
+        probed
+            Whether the second one is needed; if not, it is the first one.
+        """
         variance = None
         if self.noise.grain == 0:
             variance = uneven_variance(self.stabilised, self.found.estimate)
         spacing = max(2, self.config.kernel_spacing // 2)
         device = choose_device(self.config.device)
         kernels = solve(self.found, self.stabilised, self.held, spacing, variance, device=device)
-        shifted = kernels.applied(self.found.shifted, device)
-        return Guides(kernels.result(device), shifted, variance)
+        first = kernels.result(device)
+        second = kernels.applied(self.found.shifted, device) if probed else first
+        return Guides(first, second, variance)
 
     def recorded(self) -> NDArray[np.float32]:
         """Return the recorded grey levels, float32; NaN at hot and dead pixels."""
@@ -249,7 +258,8 @@ class Part:
             Whether the background is found by where structures are; if not, by an opening, of
             the usual width if none is set.
         """
-        estimate, spacing = self.found.estimate, self.config.kernel_spacing
+        best, spacing = self.found.estimate, self.config.kernel_spacing
+        local = None
         if kernels:
             device = choose_device(self.config.device)
             local = solve(
@@ -262,8 +272,6 @@ class Part:
                 device=device,
             )
             best = local.result(device)
-        else:
-            local, best = no_kernels(estimate, spacing), estimate
         if self.fitted is not None:
             best = best + self.fitted.correction
         confidence, parts = self._separated(unstabilise(best, self.noise), by_structure)
@@ -271,8 +279,8 @@ class Part:
             image=self.image,
             values=self.stabilised,
             held=self.held,
-            estimate=estimate,
-            kernels=local,
+            estimate=self.found.estimate,
+            kernels=local or no_kernels(self.found.estimate, spacing),
             separated=parts,
             structure=confidence,
             noise=self.noise,
