@@ -346,12 +346,15 @@ class _Job:
         diagonal += torch.maximum(noise, least)[:, None]
         root = torch.linalg.cholesky_ex(products, upper=True).L  # the faster triangle
         basis = torch.linalg.solve_triangular(root.mT, centred, upper=False, out=centred)
-        better = (around @ basis.transpose(1, 2)) @ basis
+        better: torch.Tensor = (around @ basis.transpose(1, 2)) @ basis
         if self.colouring is not None:
             better = better @ self.colouring
         # Noise below the float32 precision of the structure is left as it is.
-        is_above = (noise > least)[:, None, None]
-        return torch.where(is_above, better.add_(mean), noisy, out=better)
+        better.add_(mean)
+        is_above = noise > least
+        if is_above.device.type == "cpu" and bool(is_above.all()):
+            return better
+        return torch.where(is_above[:, None, None], better, noisy, out=better)
 
     def add(self, done: _Done) -> None:
         """Add the sums of a tile to those of the whole."""

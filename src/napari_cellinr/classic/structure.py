@@ -17,6 +17,7 @@ from napari_cellinr.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
 __all__ = ["Kind", "find_kind", "hessian_eigenvalues", "structure"]
@@ -191,7 +192,8 @@ def _derivatives(
 
     What several of them have in common along the first axes is computed once.
     """
-    n_axes, parts = values.ndim, {(): as_tensor(values, CPU)}
+    n_axes = values.ndim
+    parts: dict[tuple[int, ...], torch.Tensor] = {(): as_tensor(values, CPU)}
     for axis in range(n_axes):
         sigma = [sigmas[axis] * (other == axis) for other in range(n_axes)]
         parts = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def denoise_job(
     masked = defects.masked(source)
     warnings = [*defects.warnings, *warnings, *far_frame_warnings(masked)]
     noises = yield from in_background(
-        "estimating the noise", lambda: noise_of_channels(masked, config), monitor
+        "estimating the noise", partial(noise_of_channels, masked, config), monitor
     )
     if noises is None:  # stopped by the user, as the later stages see
         noises = noise_of_channels(middle(masked), config)
@@ -349,13 +350,12 @@ def _stack(
     """Return parts as frames of one image; the other frames are those of `source`, or 0."""
     if not leading:
         return parts[0]
-    name = parts[0].name
     data = np.zeros(source.shape, np.float32)
     if not zero:
         data[...] = source.array()
     for values, part in zip(indices, parts, strict=False):
         data[values] = part.array()
-    return source.like(data, name=name)
+    return source.like(data, name=parts[0].name)
 
 
 def _report(

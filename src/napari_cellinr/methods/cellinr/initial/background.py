@@ -231,7 +231,7 @@ def choose_width(
 
 
 def _depths(inside: NDArray[np.bool_], scale: tuple[float, ...]) -> NDArray[np.float64]:
-    """Return the distance of each voxel inside to the nearest one outside, in the last axis' voxels.
+    """Return the distance of each voxel inside to the nearest one outside, in voxels along X.
 
     The same as `distance_transform_edt(…)[inside]` with distances, but these are computed plane by
     plane: those of a whole image would be in memory several times.

@@ -40,7 +40,7 @@ SMOOTHING = 0.5
 RIDGE = 0.005
 """Ridge for features of mean square 1."""
 
-SLAB_VOXELS = 100_000
+SLAB_VOXELS = 1_000_000
 """Voxels whose products are in memory at a time, unless a single layer of nodes has more."""
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_cellinr.fitting.adam import Adam
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -114,18 +116,17 @@ def _improve(
     """Fit the spots, which are changed, and return the misfit."""
     for value in values.values():
         value.requires_grad_(True)
-    groups = [{"params": [values[name]], "lr": rate} for name, rate in RATES.items()]
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+    adam = Adam(
+        {"params": [values[name]], "lr": rate, "betas": (0.9, 0.99)} for name, rate in RATES.items()
+    )
     error = torch.zeros(())
     with torch.enable_grad():
         for step in range(STEPS):
-            for group, rate in zip(optimizer.param_groups, RATES.values(), strict=True):
-                group["lr"] = rate * 0.1 ** (step / STEPS)
-            optimizer.zero_grad()
+            adam.forget_gradients()
             difference = _frames(values, times, light.shape[1:]) - light
             error = (weight * difference.square()).sum() / weight.sum().clamp(min=1e-12)
             error.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            adam.step(0.1 ** (step / STEPS))
     for name, value in values.items():
         values[name] = value.detach()
     return math.sqrt(float(error.detach()))

@@ -10,6 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from napari_cellinr.config.nstm import MOST_LAYERS
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.fitting.adam import Adam
 from napari_cellinr.methods.nstm.checks.residual import is_local
 from napari_cellinr.methods.nstm.layers.decomposition import (
     SIDE,
@@ -180,18 +181,18 @@ def start_layers(
     model = problem.model
     spread = float(light.amax() - light.amin()) or 1.0
     scale = model.displacement.clamp(min=1.0).reshape(1, -1, 1, 1)
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, betas=(0.9, 0.99), eps=1e-15)
+    parameters = list(model.parameters())
+    adam = Adam([{"params": parameters, "lr": RATE, "betas": (0.9, 0.99), "eps": 1e-15}])
     with torch.enable_grad():
         for step in range(STEPS):
             if monitor.stopped:
                 return
-            optimizer.param_groups[0]["lr"] = RATE * 0.1 ** (step / STEPS)
-            optimizer.zero_grad()
+            adam.forget_gradients()
             apart = (model.motion(problem.times, ALL_LEVELS) - motion) / scale
             darker = (model.canonical(ALL_LEVELS) - light) / spread
             loss = MOTION_WEIGHT * apart.square().mean() + darker.square().mean()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            adam.step(0.1 ** (step / STEPS))
 
 
 def _targets(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_cellinr.fitting.adam import Adam
 from napari_cellinr.methods.nstm.model import ALL_LEVELS
 from napari_cellinr.methods.nstm.phases.errors import AVERAGED_OVER, FAR_WEIGHT
 from napari_cellinr.methods.nstm.phases.likelihood import PART_WIDTH, LocalMotion
@@ -223,13 +224,12 @@ def take_local_motion(problem: NSTMProblem, found: LocalMotion, monitor: Monitor
     target = torch.stack(targets)
     scale = model.displacement.clamp(min=1.0).reshape(1, -1, 1, 1)
     parameters = [*model.motion_grids.parameters(), *model.motion_net.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=RATE, betas=(0.9, 0.99), eps=1e-15)
+    adam = Adam([{"params": parameters, "lr": RATE, "betas": (0.9, 0.99), "eps": 1e-15}])
     with torch.enable_grad():
         for step in range(STEPS):
             if monitor.stopped:
                 return
-            optimizer.param_groups[0]["lr"] = RATE * 0.1 ** (step / STEPS)
-            optimizer.zero_grad()
+            adam.forget_gradients()
             apart = (model.motion(problem.times, ALL_LEVELS) - target) / scale
             apart.square().mean().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            adam.step(0.1 ** (step / STEPS))
