@@ -15,12 +15,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.classic.estimate import is_stopped
-from napari_cellinr.classic.patches import (
-    distances,
-    flat_places,
-    flat_steps,
-    values_at,
-)
+from napari_cellinr.classic.patches import distances, flat_places, flat_steps, values_at
 from napari_cellinr.classic.smoothing import CPU, as_array, as_tensor, mirrored
 from napari_cellinr.errors import ConfigError
 
