@@ -39,7 +39,6 @@ from napari_cellinr.methods.spatime.between.noise import (
     flicker_warning,
     is_visible,
     measured,
-    white_noise,
 )
 from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.between.trust import (
@@ -48,7 +47,11 @@ from napari_cellinr.methods.spatime.between.trust import (
     trust_of,
     trust_of_frame,
 )
-from napari_cellinr.methods.spatime.chosen import errors_of_attenuations, facts_of_tests
+from napari_cellinr.methods.spatime.chosen import (
+    errors_of_attenuations,
+    facts_of_tests,
+    variance_of,
+)
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
 from napari_cellinr.methods.spatime.result import times_of
@@ -129,6 +132,7 @@ class ChannelFit:
         self.faulty, self.chosen = list(faulty), chosen
         if chosen is not None:
             series.flow, series.low, series.span = chosen.flow, chosen.low, chosen.span
+            series.part = chosen.window(series.frames.shape[1:])
         self.is_done = self._is_compared = False
         self._motion = motion_settings(config, series.frames.ndim - 1)
         self._first_step = state.step
@@ -204,17 +208,21 @@ class ChannelFit:
                 return
             whole = tuple(slice(0, n) for n in series.frames.shape[1:])
             found, truth = pair.predictions(0, 0.5, whole), series.frames[number]
-            variance = min(float(np.mean(self._noise.sd(truth) ** 2)), white_noise(truth) ** 2)
-            evidence[number] = evidence_of(found, truth, series.aspect, variance)
+            variance = variance_of(self._noise, truth, self.chosen)
+            usual = None if self.chosen is None else self.chosen.usual
+            evidence[number] = evidence_of(
+                found, truth, series.aspect, variance, series.part, usual
+            )
             if number in counted:
                 part = random_part(truth.shape, generator)
-                local = trust_of_frame(evidence[number]).on_voxels(truth.shape, part)
+                local = trust_of_frame(evidence[number]).on_voxels(series.window, part)
                 tests.append((found.part_of(part), local, truth[part]))
             self.state.step += 1
         if self.chosen is not None:
             series.motion_reliability = self.chosen.motion_reliability
         elif evidence:
             series.motion_reliability = motion_reliability(list(evidence.values()))
+            series.held_out_power = float(np.mean([e.power for e in evidence.values()]))
         for interval in self._followed:
             if (trust := trust_of(interval, evidence, series.motion_reliability)) is not None:
                 series.trust[interval] = trust
@@ -270,7 +278,7 @@ class ChannelFit:
         here = near.index(interval)
         with state.part(stage):
             pair, kind = scaled[here : here + 2], self.series.flow
-            flow = partial(path_coefficients, pair[0], pair[1], settings.spacing, kind)
+            flow = partial(path_coefficients, pair[0], pair[1], settings.spacing, kind, series.part)
             start = yield from in_background(stage, flow, state.monitor)
         if start is None or state.over:
             return
@@ -279,7 +287,7 @@ class ChannelFit:
         problems = motion_problems(
             torch.from_numpy(scaled).to(series.device), near, interval,
             torch.from_numpy(start).to(series.device), settings, self._places, smooth,
-            1.0 if self.chosen is None else self.chosen.contrast / max(float(scaled.std()), 1e-6),
+            None if self.chosen is None else self.chosen.contrast, series.part,
         )  # fmt: skip
         for problem in problems:
             series.motion[interval] = problem.model

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.fields.trajectory import positions
+from napari_cellinr.methods.spatime.between.along import coefficients, lagrange, warped
 from napari_cellinr.methods.spatime.between.blending import (
     FULL,
     BlendWeights,
@@ -17,9 +18,10 @@ from napari_cellinr.methods.spatime.between.blending import (
     blended,
 )
 from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
-from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
+from napari_cellinr.methods.spatime.between.motion import neighbours
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
 from napari_cellinr.methods.spatime.between.trust import GROWTH, Trust, is_earlier, steadied
+from napari_cellinr.methods.spatime.between.window import SPACING, Window
 from napari_cellinr.methods.spatime.finer.sections import (
     MEANS,
     consistent_pixels,
@@ -87,6 +89,10 @@ class Series:
         The optical flow from which motion starts.
     motion_reliability
         As `between.trust.motion_reliability` of its held-out frames; None if there are none.
+    held_out_power
+        Mean square of what motion adds to a blend in its held-out frames.
+    part
+        Where the frames lie in whole ones, if they are parts.
     """
 
     frames: Floats
@@ -105,7 +111,14 @@ class Series:
     removed: Noise | None = None
     flow: str = USUAL
     motion_reliability: float | None = None
+    held_out_power: float = 0.0
+    part: Window | None = None
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def window(self) -> Window:
+        """Where the frames lie in whole ones."""
+        return self.part or Window.of(self.frames.shape[1:])
 
     @cached_property
     def low(self) -> float:
@@ -132,7 +145,8 @@ class Series:
         first, last
             Their numbers.
         """
-        pair = Series(self.frames[[first, last]], self.axes, self.aspect, device=self.device)
+        both, device = self.frames[[first, last]], self.device
+        pair = Series(both, self.axes, self.aspect, device=device, part=self.part)
         pair.low, pair.span = self.low, self.span
         return pair
 
@@ -165,7 +179,7 @@ class Series:
             return self._shown(interval + 1, part)
         wider = _wider(part)
         trust = self._trusted(interval)
-        local = None if trust is None else trust.on_voxels(shape, wider)
+        local = None if trust is None else trust.on_voxels(self.window, wider)
         if local is not None and self.removed is not None:
             local = replace(local, smooth=_DENOISED * local.smooth)
         weights = self.weights
@@ -182,7 +196,7 @@ class Series:
         if interval not in self.motion or interval not in self.trust:
             return None
         around = [i for i in (interval, interval - 1, interval + 1) if i in self.motion]
-        own, *beside = (self.motion[i].control[0].detach().cpu().numpy() for i in around)
+        own, *beside = (self.motion[i].velocity(SPACING) for i in around)
         return steadied(self.trust[interval], own, beside, self.aspect)
 
     def _shown(self, frame: int, region: tuple[slice, ...]) -> Floats:
@@ -313,6 +327,7 @@ class Series:
             "removed": None if self.removed is None else vars(self.removed),
             "flow": self.flow,
             "motion_reliability": self.motion_reliability,
+            "held_out_power": self.held_out_power,
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
