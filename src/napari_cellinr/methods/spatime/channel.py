@@ -42,15 +42,14 @@ from napari_cellinr.methods.spatime.between.noise import (
 )
 from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.between.trust import (
-    evidence_of,
     motion_reliability,
     trust_of,
     trust_of_frame,
 )
 from napari_cellinr.methods.spatime.chosen import (
     errors_of_attenuations,
+    evidence_in,
     facts_of_tests,
-    variance_of,
 )
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
@@ -128,8 +127,7 @@ class ChannelFit:
         chosen: Chosen | None = None,
     ) -> None:
         self.series, self.grid, self.config, self.state = series, grid, config, state
-        self.number = number
-        self.faulty, self.chosen = list(faulty), chosen
+        self.number, self.faulty, self.chosen = number, list(faulty), chosen
         if chosen is not None:
             series.flow, series.low, series.span = chosen.flow, chosen.low, chosen.span
             series.part = chosen.window(series.frames.shape[1:])
@@ -208,11 +206,7 @@ class ChannelFit:
                 return
             whole = tuple(slice(0, n) for n in series.frames.shape[1:])
             found, truth = pair.predictions(0, 0.5, whole), series.frames[number]
-            variance = variance_of(self._noise, truth, self.chosen)
-            usual = None if self.chosen is None else self.chosen.usual
-            evidence[number] = evidence_of(
-                found, truth, series.aspect, variance, series.part, usual
-            )
+            evidence[number] = evidence_in(series, found, truth, self._noise, self.chosen)
             if number in counted:
                 part = random_part(truth.shape, generator)
                 local = trust_of_frame(evidence[number]).on_voxels(series.window, part)
@@ -257,16 +251,15 @@ class ChannelFit:
     @cached_property
     def _noise(self) -> Noise:
         """The noise of the frames, in grey levels."""
-        if self.chosen is not None:
-            return self.chosen.noise
-        return estimate_noise(self.series.frames[len(self.series.frames) // 2])
+        frames, chosen = self.series.frames, self.chosen
+        return estimate_noise(frames[len(frames) // 2]) if chosen is None else chosen.noise
 
     @cached_property
     def _places(self) -> Places:
         """Where frames are compared."""
-        if self.chosen is None:
-            return Places(self.series.frames.shape[1:], self.config.seed)
-        return Places(self.chosen.shape, self.config.seed, self.chosen.corner)
+        chosen, shape = self.chosen, self.series.frames.shape[1:]
+        whole, corner = (shape, ()) if chosen is None else (chosen.shape, chosen.corner)
+        return Places(whole, self.config.seed, corner)
 
     def _follow_motion(
         self, series: Series, interval: int, stage: str, settings: MotionSettings

@@ -14,6 +14,7 @@ from napari_cellinr.classic.frames.bad_frames import is_noise
 from napari_cellinr.methods.spatime.between.blending import ATTENUATIONS, FULL, STATIC, blended
 from napari_cellinr.methods.spatime.between.flow import coarser
 from napari_cellinr.methods.spatime.between.noise import white_noise
+from napari_cellinr.methods.spatime.between.trust import evidence_of
 from napari_cellinr.methods.spatime.between.window import Window
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from napari_cellinr.fitting.problem import Fitted
     from napari_cellinr.methods.spatime.between.blending import Predictions
-    from napari_cellinr.methods.spatime.between.trust import Trust
+    from napari_cellinr.methods.spatime.between.trust import Evidence, Trust
+    from napari_cellinr.methods.spatime.series import Series
 
     Floats = NDArray[np.float32]
     Tests: TypeAlias = list[tuple[Predictions, Trust, Floats]]
@@ -33,6 +35,7 @@ __all__ = [
     "LEAST_SPAN",
     "Chosen",
     "errors_of_attenuations",
+    "evidence_in",
     "facts_of_tests",
     "shows_something",
     "variance_of",
@@ -202,6 +205,29 @@ def variance_of(noise: Noise, frame: Floats, chosen: Chosen | None = None) -> fl
     if chosen is None:
         return own
     return min(max(chosen.variance, own / _UNLIKE), own * _UNLIKE)
+
+
+def evidence_in(
+    series: Series, predicted: Predictions, truth: Floats, noise: Noise, chosen: Chosen | None
+) -> Evidence:
+    """Return what a held-out frame of a series says.
+
+    Parameters
+    ----------
+    series
+        The series, which may be a part of one.
+    predicted
+        What its neighbours predict for the frame.
+    truth
+        The frame, (*shape), float32.
+    noise
+        Of the frames.
+    chosen
+        What was chosen for the whole series, if this is a part of one.
+    """
+    variance = variance_of(noise, truth, chosen)
+    usual = None if chosen is None else chosen.usual
+    return evidence_of(predicted, truth, series.aspect, variance, series.part, usual)
 
 
 def shows_something(frame: Floats) -> bool:

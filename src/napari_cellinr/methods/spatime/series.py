@@ -22,6 +22,7 @@ from napari_cellinr.methods.spatime.between.motion import neighbours
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
 from napari_cellinr.methods.spatime.between.trust import GROWTH, Trust, is_earlier, steadied
 from napari_cellinr.methods.spatime.between.window import SPACING, Window
+from napari_cellinr.methods.spatime.finer.regions import around, changes, shifted, within
 from napari_cellinr.methods.spatime.finer.sections import (
     MEANS,
     consistent_pixels,
@@ -42,10 +43,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["MARGIN", "Series"]
-
-MARGIN = 12
-"""Voxels beyond a crop that its rendering looks at."""
+__all__ = ["Series"]
 
 _CPU = torch.device("cpu")
 _DENOISED = np.float32(0.5)  # of the weight of frames beyond an interval, which leaves more errors
@@ -177,7 +175,7 @@ class Series:
             return self._shown(interval, part)
         if rest > 1 - 1e-6:
             return self._shown(interval + 1, part)
-        wider = _wider(part)
+        wider = around(part)
         trust = self._trusted(interval)
         local = None if trust is None else trust.on_voxels(self.window, wider)
         if local is not None and self.removed is not None:
@@ -186,7 +184,7 @@ class Series:
         if trust is None and self.trust:  # which were chosen at twice the distance in time
             weights = replace(weights, attenuation=GROWTH * weights.attenuation)
         made = blended(self.predictions(interval, rest, wider), weights, self.aspect, local)
-        made = made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+        made = made[tuple(within(p, w) for p, w in zip(part, wider, strict=True))]
         if self.noise is None or not self.noise.is_added:
             return made
         return self.noise.added(made, float(time), shape, part)
@@ -203,11 +201,11 @@ class Series:
         """Return a part of a frame of the input as it is shown."""
         if self.removed is None:
             return self._given(frame, region)
-        wider, last = _wider(region), len(self.frames) - 1
+        wider, last = around(region), len(self.frames) - 1
         near = [self.predictions(frame - 1, 1.0, wider).before] if frame > 0 else []
         near += [self.predictions(frame, 0.0, wider).after] if frame < last else []
         made = smoothed(self._given(frame, wider), near, self.removed, self.aspect)
-        return made[tuple(_inside(p, w) for p, w in zip(region, wider, strict=True))]
+        return made[tuple(within(p, w) for p, w in zip(region, wider, strict=True))]
 
     def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
         """Return a part of a frame of the input."""
@@ -279,11 +277,11 @@ class Series:
             The samples that lie in the part, float32, grey levels.
         """
         parts = {
-            axis: _shifted(maps[axis], start.get(axis, 0), size)
+            axis: shifted(maps[axis], start.get(axis, 0), size)
             for axis, size in zip(self.axes, volume.shape, strict=True)
         }
         result = volume
-        if "Z" in parts and _changes(maps["Z"]):  # its network works on the grid of the input
+        if "Z" in parts and changes(maps["Z"]):  # its network works on the grid of the input
             result = self._finer_planes(result, parts["Z"], maps["Z"].step)
         return self._finer_pixels(result, [parts[a] for a in "YX"], [maps[a] for a in "YX"])
 
@@ -302,7 +300,7 @@ class Series:
         """Return a volume with other rows and columns."""
         base = volume
         for axis, (inside, one) in enumerate(zip(places, maps, strict=True), volume.ndim - 2):
-            if _changes(one):
+            if changes(one):
                 base = self.pixel_sections.between(base, inside, one.step, axis)
         steps = [one.step for one in maps]
         if self.pixels is None or max(steps) > 1 or min(steps) == 1:
@@ -392,22 +390,3 @@ class Series:
             flow=flow if flow in FLOWS else USUAL,
             motion_reliability=settings.get("motion_reliability"),
         )
-
-
-def _wider(part: tuple[slice, ...]) -> tuple[slice, ...]:
-    """Return what the rendering of a part depends on."""
-    return tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
-
-
-def _inside(part: slice, wider: slice) -> slice:
-    return slice(part.start - wider.start, part.stop - wider.start)
-
-
-def _changes(axis: Sampling) -> bool:
-    return axis.step != 1 or axis.start != 0 or axis.n_out != axis.n_in
-
-
-def _shifted(axis: Sampling, start: int, size: int) -> NDArray[np.float64]:
-    """Return the positions of the output samples that lie in a part, counted from its start."""
-    places = axis.positions - start
-    return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
