@@ -14,9 +14,9 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.spatime import channel
 from napari_cellinr.methods.spatime.between.flow import FLOWS
-from napari_cellinr.methods.spatime.chosen import Chosen
+from napari_cellinr.methods.spatime.chosen import LEVELS, Chosen
 from napari_cellinr.runs.scale import layout, make
-from napari_cellinr.runs.scale.methods import measured, superresolve
+from napari_cellinr.runs.scale.methods import measured, superresolve, typical
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import Part, load_plan, save_plan
 from napari_cellinr.runs.scale.source import Source
@@ -176,14 +176,28 @@ def test_the_range_of_grey_levels_is_that_of_all_windows(monkeypatch):
     chosen = Chosen.restored(facts["chosen"])
     assert chosen.low == pytest.approx(360, abs=20)  # of the left window, which begins at 36
     assert chosen.low + chosen.span >= 2020  # of the right window, which ends at 204
-    typical_part = frames[:, 96:144, 96:144]
-    assert chosen.contrast * chosen.span == pytest.approx(typical_part.std(), rel=0.05)
+    starts = 96, 36, 156
+    windows = [frames[2, y : y + 48, x : x + 48] for y in starts for x in starts]
+    expected = np.std(windows)
+    assert chosen.contrast[1] * chosen.span == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize(("span", "contrast"), [(1e-9, 0.0), (1e-9, 1e-30), (1e9, 1e9)])
 def test_no_grey_levels_in_a_plan_are_fatal(source, span, contrast):
     noise = Noise(0.0, 1e-6)
-    chosen = Chosen(next(iter(FLOWS)), 0.0, None, 0.0, span, noise, contrast, SHAPE)
+    chosen = Chosen(
+        flow=next(iter(FLOWS)),
+        attenuation=0.0,
+        motion_reliability=None,
+        low=0.0,
+        span=span,
+        noise=noise,
+        contrasts=(contrast,) * len(LEVELS),
+        variance=contrast,
+        power=contrast,
+        change=contrast,
+        shape=SHAPE,
+    )
     within = superresolve.Within(chosen=chosen)
     fitted = finish(
         superresolve.superresolve_job(source.image(), config_of(), Monitor(), within=within)
@@ -200,7 +214,7 @@ def test_one_fit_is_made_for_all_that_parts_share(source, monkeypatch, noise, mo
         fits.append(config)
         return job(image, config, *arguments, **named)
 
-    monkeypatch.setattr(superresolve, "superresolve_job", counted)
+    monkeypatch.setattr(typical, "superresolve_job", counted)
     config = SpatimeConfig(scale={"t": 2}, noise=noise, motion=motion, max_seconds=500.0)
     (facts,), _ = superresolve.METHOD.measured(source.image(), config)
     assert [one.max_seconds for one in fits] == [500.0] * (noise == "match" or motion == "auto")

@@ -93,6 +93,25 @@ def test_a_rolling_shutter_is_estimated_as_it_was_measured():
     assert seconds == pytest.approx(42, rel=0.3)
 
 
+@pytest.mark.parametrize(("kind", "measured"), [("worm", 57), ("cell", 236), ("ball", 38)])
+def test_reconstructions_of_samples_are_estimated_as_they_were_measured(kind, measured):
+    """CPU seconds with all attempts: one of planes, three of the volume."""
+    sample = moving(kind)
+    config = NSTMConfig(optics=sample.optics)
+    assert cost(METHODS["nstm"], sample.raw, config).seconds == pytest.approx(measured, rel=0.3)
+
+
+def test_attempts_of_volumes_are_counted_and_said():
+    sample = moving("cell")
+    config = NSTMConfig(optics=sample.optics, check_motion=False)
+    several = cost(METHODS["nstm"], sample.raw, config)
+    one = cost(METHODS["nstm"], sample.raw, config.replace(restart=False))
+    assert several.seconds == pytest.approx(3 * one.seconds)
+    assert several.note.startswith("An easy motion takes half of it")
+    plane = cost(METHODS["nstm"], moving("worm").raw, NSTMConfig(optics=moving("worm").optics))
+    assert plane.note == "A difficult motion takes up to five times as long."
+
+
 @pytest.mark.parametrize(
     ("shape", "axes", "scale", "measured"),
     [
@@ -102,11 +121,26 @@ def test_a_rolling_shutter_is_estimated_as_it_was_measured():
         ((3, 2, 25_000), "TYX", {"T": 2}, 0.35),
         ((3, 2, 100_000), "TYX", {"T": 2}, 0.50),
         ((5, 12, 64, 64), "TZYX", {"T": 2, "Z": 2}, 0.60),
+        ((5, 70, 256, 356), "TZYX", {"T": 2}, 1.74),
     ],
 )
 def test_memory_of_superresolution_is_estimated_as_it_was_measured(shape, axes, scale, measured):
     estimated = cost(METHODS["spatime"], image(shape, axes), SpatimeConfig(scale=scale)).memory
     assert estimated / 1e9 == pytest.approx(measured, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "measured"),
+    [
+        ((16, 256, 256), "TYX", 7.0),
+        ((8, 512, 512), "TYX", 11.0),
+        ((8, 16, 96, 96), "TZYX", 8.7),
+        ((10, 70, 256, 356), "TZYX", 247.0),
+    ],
+)
+def test_time_of_superresolution_is_estimated_as_it_was_measured(shape, axes, measured):
+    found = cost(METHODS["spatime"], image(shape, axes), SpatimeConfig(scale={"T": 2}))
+    assert found.seconds == pytest.approx(measured, rel=0.2)
 
 
 def test_a_want_of_memory_is_said_in_words(capsys, tmp_path, monkeypatch):

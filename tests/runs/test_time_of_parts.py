@@ -10,7 +10,7 @@ from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods import METHODS, method_of_action
 from napari_cellinr.runs.estimates import cost
 from napari_cellinr.runs.scale import layout, make
-from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve
+from napari_cellinr.runs.scale.methods import denoise, reconstruct, superresolve, typical
 from napari_cellinr.runs.scale.parts import part_job
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import Source
@@ -67,7 +67,7 @@ def test_it_is_that_of_the_fit(source, tmp_path, monkeypatch, action, settings, 
         ], 1.0
 
     monkeypatch.setattr(module, "boxes", boxes)
-    monkeypatch.setattr(superresolve, "_chosen", lambda *_: None)
+    monkeypatch.setattr(typical, "_chosen", lambda *_: None)
     config = method_of_action(action).config(**settings)
     plan = make.make_plan(action, source, config, {"result": tmp_path / "out.zarr"}, 1e12)
     monkeypatch.setattr(module, name, noted)
@@ -79,7 +79,7 @@ def test_it_is_that_of_the_fit(source, tmp_path, monkeypatch, action, settings, 
 
 
 def test_removing_noise_first_counts(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(superresolve, "_chosen", lambda *_: None)
+    monkeypatch.setattr(typical, "_chosen", lambda *_: None)
     made = [
         make.make_plan(
             "superresolve",

@@ -137,6 +137,16 @@ def test_the_bar_of_a_job_never_goes_back():
     assert parts[-1] == pytest.approx(40 / 41)
 
 
+def test_a_remaining_time_of_the_job_replaces_the_estimate():
+    """Three attempts were expected, and the first one explains the frames."""
+    pace = Pace(estimate=300.0)
+    first = Progress("attempt 1", step=50, steps=100, seconds=50.0, eta=250.0, is_of_job=True)
+    assert "4 min 10 s left" in pace.facts(first)
+    check = Progress("checking the motion", step=1, steps=100, seconds=101.0, eta=40.0)
+    assert "3 min 19 s left" in pace.facts(check)
+    assert "40 s left" in pace.facts(replace(check, is_of_job=True))
+
+
 def test_stages_after_all_known_time_have_no_part():
     """On a machine slower than the estimate, a bar at 99 % would stand still while they run."""
     pace = Pace(estimate=5.0)

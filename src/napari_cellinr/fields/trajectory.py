@@ -56,7 +56,7 @@ def positions(shape: Sequence[int], device: torch.device | None = None) -> torch
 
 
 def displacement(
-    control: torch.Tensor, places: torch.Tensor, time: torch.Tensor, shape: Sequence[int]
+    control: torch.Tensor, places: torch.Tensor, time: torch.Tensor, shape: Sequence[float]
 ) -> torch.Tensor:
     """Return the displacement of each trajectory at each time: Σ c_k(x) t^k, k from 1.
 
@@ -84,7 +84,7 @@ def displacement(
 
 
 def at_time(
-    control: torch.Tensor, places: torch.Tensor, time: float, shape: Sequence[int]
+    control: torch.Tensor, places: torch.Tensor, time: float, shape: Sequence[float]
 ) -> torch.Tensor:
     """Return the positions at time 0 of the trajectories through `places` at another time.
 
@@ -111,7 +111,7 @@ def at_time(
     return origins
 
 
-def node_weights(places: NDArray[np.floating], size: int, nodes: int) -> torch.Tensor:
+def node_weights(places: NDArray[np.floating], size: float, nodes: int) -> torch.Tensor:
     """Return the weights of nodes along one axis in the linear interpolation between them.
 
     Parameters
@@ -119,7 +119,7 @@ def node_weights(places: NDArray[np.floating], size: int, nodes: int) -> torch.T
     places
         Positions in voxels, (places,); outside of the axis, the value at its end is meant.
     size
-        Number of voxels along the axis, which the nodes span.
+        Number of voxels along the axis, which the nodes span: their distance and 1 more.
     nodes
         Their number.
 
@@ -246,7 +246,7 @@ def _mirrored(columns: torch.Tensor, size: int) -> torch.Tensor:
     return torch.where(folded >= size, turn - folded, folded)
 
 
-def linear(images: torch.Tensor, places: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+def linear(images: torch.Tensor, places: torch.Tensor, shape: Sequence[float]) -> torch.Tensor:
     """Return values between nodes, linearly interpolated, (images, channels, places).
 
     Outside of the nodes, the value at their border is returned.

@@ -75,6 +75,8 @@ class Progress:
         The `index` of that request.
     warning
         What has gone wrong without ending the job, such as a checkpoint that cannot be written.
+    is_of_job
+        Whether `eta` is the remaining time of the job, as far as it is known.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class Progress:
     preview: Image | None = None
     preview_index: Mapping[str, int] = field(default_factory=dict)
     warning: str = ""
+    is_of_job: bool = False
 
 
 Job: TypeAlias = Generator[Progress, Message, "Fitted"]

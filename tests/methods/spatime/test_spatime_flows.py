@@ -93,7 +93,7 @@ def test_what_moves_alike_chooses_the_stiffer_flow_and_what_passes_by_the_usual_
 def test_motion_starts_from_the_flow_that_held_out_frames_choose(monkeypatch, best):
     seen = []
 
-    def watched(first, second, spacing, kind):
+    def watched(first, second, spacing, kind, window):
         seen.append(kind)
         return np.zeros((2, 13, 13), np.float32)
 

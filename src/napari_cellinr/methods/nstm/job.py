@@ -23,7 +23,7 @@ from napari_cellinr.methods.nstm.checks.report import (
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import check_memory, check_steps
+from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, check_steps
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -147,7 +147,8 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
-        named = partial(lasting, later=check_steps(settings))
+        others = max(0, attempts_of(source, settings) - len(tried) - 1)
+        named = partial(lasting, later=check_steps(settings) + others * settings.steps)
         while found is None:
             try:
                 with (

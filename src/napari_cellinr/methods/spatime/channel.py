@@ -39,16 +39,18 @@ from napari_cellinr.methods.spatime.between.noise import (
     flicker_warning,
     is_visible,
     measured,
-    white_noise,
 )
 from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.between.trust import (
-    evidence_of,
     motion_reliability,
     trust_of,
     trust_of_frame,
 )
-from napari_cellinr.methods.spatime.chosen import errors_of_attenuations, facts_of_tests
+from napari_cellinr.methods.spatime.chosen import (
+    errors_of_attenuations,
+    evidence_in,
+    facts_of_tests,
+)
 from napari_cellinr.methods.spatime.finer.learning import Learner
 from napari_cellinr.methods.spatime.finer.sections import Samples
 from napari_cellinr.methods.spatime.result import times_of
@@ -125,10 +127,10 @@ class ChannelFit:
         chosen: Chosen | None = None,
     ) -> None:
         self.series, self.grid, self.config, self.state = series, grid, config, state
-        self.number = number
-        self.faulty, self.chosen = list(faulty), chosen
+        self.number, self.faulty, self.chosen = number, list(faulty), chosen
         if chosen is not None:
             series.flow, series.low, series.span = chosen.flow, chosen.low, chosen.span
+            series.part = chosen.window(series.frames.shape[1:])
         self.is_done = self._is_compared = False
         self._motion = motion_settings(config, series.frames.ndim - 1)
         self._first_step = state.step
@@ -204,17 +206,17 @@ class ChannelFit:
                 return
             whole = tuple(slice(0, n) for n in series.frames.shape[1:])
             found, truth = pair.predictions(0, 0.5, whole), series.frames[number]
-            variance = min(float(np.mean(self._noise.sd(truth) ** 2)), white_noise(truth) ** 2)
-            evidence[number] = evidence_of(found, truth, series.aspect, variance)
+            evidence[number] = evidence_in(series, found, truth, self._noise, self.chosen)
             if number in counted:
                 part = random_part(truth.shape, generator)
-                local = trust_of_frame(evidence[number]).on_voxels(truth.shape, part)
+                local = trust_of_frame(evidence[number]).on_voxels(series.window, part)
                 tests.append((found.part_of(part), local, truth[part]))
             self.state.step += 1
         if self.chosen is not None:
             series.motion_reliability = self.chosen.motion_reliability
         elif evidence:
             series.motion_reliability = motion_reliability(list(evidence.values()))
+            series.held_out_power = float(np.mean([e.power for e in evidence.values()]))
         for interval in self._followed:
             if (trust := trust_of(interval, evidence, series.motion_reliability)) is not None:
                 series.trust[interval] = trust
@@ -249,16 +251,15 @@ class ChannelFit:
     @cached_property
     def _noise(self) -> Noise:
         """The noise of the frames, in grey levels."""
-        if self.chosen is not None:
-            return self.chosen.noise
-        return estimate_noise(self.series.frames[len(self.series.frames) // 2])
+        frames, chosen = self.series.frames, self.chosen
+        return estimate_noise(frames[len(frames) // 2]) if chosen is None else chosen.noise
 
     @cached_property
     def _places(self) -> Places:
         """Where frames are compared."""
-        if self.chosen is None:
-            return Places(self.series.frames.shape[1:], self.config.seed)
-        return Places(self.chosen.shape, self.config.seed, self.chosen.corner)
+        chosen, shape = self.chosen, self.series.frames.shape[1:]
+        whole, corner = (shape, ()) if chosen is None else (chosen.shape, chosen.corner)
+        return Places(whole, self.config.seed, corner)
 
     def _follow_motion(
         self, series: Series, interval: int, stage: str, settings: MotionSettings
@@ -270,7 +271,7 @@ class ChannelFit:
         here = near.index(interval)
         with state.part(stage):
             pair, kind = scaled[here : here + 2], self.series.flow
-            flow = partial(path_coefficients, pair[0], pair[1], settings.spacing, kind)
+            flow = partial(path_coefficients, pair[0], pair[1], settings.spacing, kind, series.part)
             start = yield from in_background(stage, flow, state.monitor)
         if start is None or state.over:
             return
@@ -279,7 +280,7 @@ class ChannelFit:
         problems = motion_problems(
             torch.from_numpy(scaled).to(series.device), near, interval,
             torch.from_numpy(start).to(series.device), settings, self._places, smooth,
-            1.0 if self.chosen is None else self.chosen.contrast / max(float(scaled.std()), 1e-6),
+            None if self.chosen is None else self.chosen.contrast, series.part,
         )  # fmt: skip
         for problem in problems:
             series.motion[interval] = problem.model

@@ -26,13 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
 from napari_cellinr.classic.sampling import sampling
 from napari_cellinr.fields.hypercube import PaperField, Sizes
 from napari_cellinr.fields.plane import CONVOLUTIONS, PixelField, RowField, cell_weights
-from napari_cellinr.fields.trajectory import at_time, displacement
+from napari_cellinr.methods.spatime.between.motion_model import MotionModel
 from napari_cellinr.methods.spatime.finer.sections import KINDS
 
 if TYPE_CHECKING:
@@ -61,93 +59,6 @@ PIXELS_AT_ONCE = 2**18
 
 MARGIN = CONVOLUTIONS + 1
 """Rows beyond a block on which its finer rows depend."""
-
-
-class MotionModel(nn.Module):
-    """Motion between two frames: a path for every place, a polynomial in time without constant.
-
-    Time counts in frames from the middle of the interval, where the displacement is 0.
-
-    Parameters
-    ----------
-    shape
-        Voxels of a frame along each of its two or three axes.
-    terms
-        Degree of the polynomial: 1 or 2.
-    points
-        Control points along each axis, between which the coefficients are linear.
-
-    Attributes
-    ----------
-    control
-        Coefficients, (terms, axes, *points), float32, voxels of a frame per frame^k.
-    """
-
-    def __init__(self, shape: Sequence[int], terms: int, points: Sequence[int]) -> None:
-        super().__init__()
-        self.shape = tuple(shape)
-        self.control = nn.Parameter(torch.zeros(terms, len(shape), *points))
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the model is built from, ready for JSON."""
-        n_terms, _, *points = self.control.shape
-        return {"shape": list(self.shape), "terms": n_terms, "points": points}
-
-    def forward(
-        self,
-        places: torch.Tensor,
-        times: torch.Tensor,
-        shape: Sequence[int] | None = None,
-        control: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Return displacements, (times, places, axes), voxels of a frame.
-
-        Parameters
-        ----------
-        places
-            Places in the middle of the interval, (places, axes), float32, voxels of `shape`.
-        times
-            Frames from the middle of the interval, (times,), float32.
-        shape
-            Voxels of a coarser frame in which the places are given; those of a frame if not given.
-        control
-            Coefficients instead of those of the model, of the same shape.
-
-        Returns
-        -------
-        torch.Tensor
-            (times, places, axes), float32.
-        """
-        coefficients = self.control if control is None else control
-        return displacement(coefficients, places, times, shape or self.shape)
-
-    def origins(self, places: torch.Tensor, time: float) -> torch.Tensor:
-        """Return where the paths through some places are in the middle of the interval.
-
-        Parameters
-        ----------
-        places
-            (places, axes), float32, voxels.
-        time
-            When the paths are there, in frames from the middle of the interval.
-
-        Returns
-        -------
-        torch.Tensor
-            (places, axes), float32, voxels; from three steps of a fixed-point iteration.
-        """
-        return at_time(self.control, places, time, self.shape)
-
-    def with_points(self, points: Sequence[int]) -> MotionModel:
-        """Return the same motion, linearly interpolated to other numbers of control points."""
-        n_terms = len(self.control)
-        made = MotionModel(self.shape, n_terms, points).to(self.control.device)
-        mode = {2: "bilinear", 3: "trilinear"}[len(self.shape)]
-        flat = self.control.detach().flatten(0, 1)[None]
-        finer = functional.interpolate(flat, size=tuple(points), mode=mode, align_corners=True)
-        made.control.data.copy_(finer[0].reshape(made.control.shape))
-        return made
 
 
 class PlaneModel(RowField):

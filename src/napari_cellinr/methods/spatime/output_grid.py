@@ -269,7 +269,8 @@ def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
     """Return about how many seconds a run takes on one core.
 
     Measured with one thread, without what is loaded: 1.3, 7.0 and 11 s for 7 × 128 × 128,
-    16 × 256 × 256 and 8 × 512 × 512 pixels with twice as many frames, 8.7 s for 8 × 16 × 96 × 96.
+    16 × 256 × 256 and 8 × 512 × 512 pixels with twice as many frames, 8.7 s for 8 × 16 × 96 × 96,
+    247 s for 10 × 70 × 256 × 356.
 
     Parameters
     ----------
@@ -294,10 +295,10 @@ def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
                 {i + k for i in beside for k in (-1, 0, 1, 2)} & set(range(1, n_frames - 1))
             )
             intervals = beside
-        steps, rendering = (0.165, 1.45e-6) if "Z" in image.axes else (0.07, 1.0e-6)
-        seconds += (len(intervals) + held_out) * (steps * config.refinement + 1.05e-6 * voxels)
-        seconds += held_out * 1.3e-6 * voxels + min(4, held_out) * 2.2e-6 * voxels
-        seconds += new * rendering * voxels + 0.4e-6 * n_frames * voxels
+        steps, rendering = (0.165, 1.1e-6) if "Z" in image.axes else (0.07, 1.0e-6)
+        seconds += (len(intervals) + held_out) * (steps * config.refinement + 0.85e-6 * voxels)
+        seconds += held_out * 1.25e-6 * voxels + min(4, held_out) * 1.55e-6 * voxels
+        seconds += new * rendering * voxels + 0.3e-6 * n_frames * voxels
     if "Z" in grid.maps and grid.maps["Z"].step < 1:
         seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
     if min(grid.maps[axis].step for axis in "YX") < 1:

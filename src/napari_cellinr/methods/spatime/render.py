@@ -9,10 +9,11 @@ import numpy as np
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.saved.complete import complete
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
+from napari_cellinr.methods.spatime.finer.regions import MARGIN
 from napari_cellinr.methods.spatime.geometry import RenderPlan, plan_of, within
 from napari_cellinr.methods.spatime.model import settings_of_tensors
 from napari_cellinr.methods.spatime.published.problem import PublishedSeries
-from napari_cellinr.methods.spatime.series import MARGIN, Series
+from napari_cellinr.methods.spatime.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.fields.trajectory import positions
+from napari_cellinr.methods.spatime.between.along import coefficients, lagrange, warped
 from napari_cellinr.methods.spatime.between.blending import (
     FULL,
     BlendWeights,
@@ -17,9 +18,11 @@ from napari_cellinr.methods.spatime.between.blending import (
     blended,
 )
 from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
-from napari_cellinr.methods.spatime.between.motion import coefficients, lagrange, neighbours, warped
+from napari_cellinr.methods.spatime.between.motion import neighbours
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
 from napari_cellinr.methods.spatime.between.trust import GROWTH, Trust, is_earlier, steadied
+from napari_cellinr.methods.spatime.between.window import SPACING, Window
+from napari_cellinr.methods.spatime.finer.regions import around, changes, shifted, within
 from napari_cellinr.methods.spatime.finer.sections import (
     MEANS,
     consistent_pixels,
@@ -40,10 +43,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["MARGIN", "Series"]
-
-MARGIN = 12
-"""Voxels beyond a crop that its rendering looks at."""
+__all__ = ["Series"]
 
 _CPU = torch.device("cpu")
 _DENOISED = np.float32(0.5)  # of the weight of frames beyond an interval, which leaves more errors
@@ -87,6 +87,10 @@ class Series:
         The optical flow from which motion starts.
     motion_reliability
         As `between.trust.motion_reliability` of its held-out frames; None if there are none.
+    held_out_power
+        Mean square of what motion adds to a blend in its held-out frames.
+    part
+        Where the frames lie in whole ones, if they are parts.
     """
 
     frames: Floats
@@ -105,7 +109,14 @@ class Series:
     removed: Noise | None = None
     flow: str = USUAL
     motion_reliability: float | None = None
+    held_out_power: float = 0.0
+    part: Window | None = None
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def window(self) -> Window:
+        """Where the frames lie in whole ones."""
+        return self.part or Window.of(self.frames.shape[1:])
 
     @cached_property
     def low(self) -> float:
@@ -132,7 +143,8 @@ class Series:
         first, last
             Their numbers.
         """
-        pair = Series(self.frames[[first, last]], self.axes, self.aspect, device=self.device)
+        both, device = self.frames[[first, last]], self.device
+        pair = Series(both, self.axes, self.aspect, device=device, part=self.part)
         pair.low, pair.span = self.low, self.span
         return pair
 
@@ -163,16 +175,16 @@ class Series:
             return self._shown(interval, part)
         if rest > 1 - 1e-6:
             return self._shown(interval + 1, part)
-        wider = _wider(part)
+        wider = around(part)
         trust = self._trusted(interval)
-        local = None if trust is None else trust.on_voxels(shape, wider)
+        local = None if trust is None else trust.on_voxels(self.window, wider)
         if local is not None and self.removed is not None:
             local = replace(local, smooth=_DENOISED * local.smooth)
         weights = self.weights
         if trust is None and self.trust:  # which were chosen at twice the distance in time
             weights = replace(weights, attenuation=GROWTH * weights.attenuation)
         made = blended(self.predictions(interval, rest, wider), weights, self.aspect, local)
-        made = made[tuple(_inside(p, w) for p, w in zip(part, wider, strict=True))]
+        made = made[tuple(within(p, w) for p, w in zip(part, wider, strict=True))]
         if self.noise is None or not self.noise.is_added:
             return made
         return self.noise.added(made, float(time), shape, part)
@@ -182,18 +194,18 @@ class Series:
         if interval not in self.motion or interval not in self.trust:
             return None
         around = [i for i in (interval, interval - 1, interval + 1) if i in self.motion]
-        own, *beside = (self.motion[i].control[0].detach().cpu().numpy() for i in around)
+        own, *beside = (self.motion[i].velocity(SPACING) for i in around)
         return steadied(self.trust[interval], own, beside, self.aspect)
 
     def _shown(self, frame: int, region: tuple[slice, ...]) -> Floats:
         """Return a part of a frame of the input as it is shown."""
         if self.removed is None:
             return self._given(frame, region)
-        wider, last = _wider(region), len(self.frames) - 1
+        wider, last = around(region), len(self.frames) - 1
         near = [self.predictions(frame - 1, 1.0, wider).before] if frame > 0 else []
         near += [self.predictions(frame, 0.0, wider).after] if frame < last else []
         made = smoothed(self._given(frame, wider), near, self.removed, self.aspect)
-        return made[tuple(_inside(p, w) for p, w in zip(region, wider, strict=True))]
+        return made[tuple(within(p, w) for p, w in zip(region, wider, strict=True))]
 
     def _given(self, frame: int, region: tuple[slice, ...]) -> Floats:
         """Return a part of a frame of the input."""
@@ -265,11 +277,11 @@ class Series:
             The samples that lie in the part, float32, grey levels.
         """
         parts = {
-            axis: _shifted(maps[axis], start.get(axis, 0), size)
+            axis: shifted(maps[axis], start.get(axis, 0), size)
             for axis, size in zip(self.axes, volume.shape, strict=True)
         }
         result = volume
-        if "Z" in parts and _changes(maps["Z"]):  # its network works on the grid of the input
+        if "Z" in parts and changes(maps["Z"]):  # its network works on the grid of the input
             result = self._finer_planes(result, parts["Z"], maps["Z"].step)
         return self._finer_pixels(result, [parts[a] for a in "YX"], [maps[a] for a in "YX"])
 
@@ -288,7 +300,7 @@ class Series:
         """Return a volume with other rows and columns."""
         base = volume
         for axis, (inside, one) in enumerate(zip(places, maps, strict=True), volume.ndim - 2):
-            if _changes(one):
+            if changes(one):
                 base = self.pixel_sections.between(base, inside, one.step, axis)
         steps = [one.step for one in maps]
         if self.pixels is None or max(steps) > 1 or min(steps) == 1:
@@ -313,6 +325,7 @@ class Series:
             "removed": None if self.removed is None else vars(self.removed),
             "flow": self.flow,
             "motion_reliability": self.motion_reliability,
+            "held_out_power": self.held_out_power,
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
@@ -377,22 +390,3 @@ class Series:
             flow=flow if flow in FLOWS else USUAL,
             motion_reliability=settings.get("motion_reliability"),
         )
-
-
-def _wider(part: tuple[slice, ...]) -> tuple[slice, ...]:
-    """Return what the rendering of a part depends on."""
-    return tuple(slice(max(0, p.start - MARGIN), p.stop + MARGIN) for p in part)
-
-
-def _inside(part: slice, wider: slice) -> slice:
-    return slice(part.start - wider.start, part.stop - wider.start)
-
-
-def _changes(axis: Sampling) -> bool:
-    return axis.step != 1 or axis.start != 0 or axis.n_out != axis.n_in
-
-
-def _shifted(axis: Sampling, start: int, size: int) -> NDArray[np.float64]:
-    """Return the positions of the output samples that lie in a part, counted from its start."""
-    places = axis.positions - start
-    return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherVersionError", "Part", "Plan", "load_plan", "notes_folder", "save_plan"]
 
-FORMAT: Final = "napari-cellinr plan 5"
+FORMAT: Final = "napari-cellinr plan 6"
 
 _FORMATS: Final = re.compile(r"napari-cellinr plan \d+")
 """Formats of plans, also of other versions."""

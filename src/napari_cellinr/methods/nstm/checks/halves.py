@@ -338,7 +338,7 @@ def _problem(
 
 
 def lasting(progress: Progress, later: float) -> Progress:
-    """Return progress whose remaining time includes that of later fits.
+    """Return progress whose remaining time is that of the job, with later fits.
 
     Parameters
     ----------
@@ -350,7 +350,7 @@ def lasting(progress: Progress, later: float) -> Progress:
     left = progress.steps - progress.step
     if progress.eta is None or left <= 0:
         return progress
-    return replace(progress, eta=progress.eta * (1 + later / left))
+    return replace(progress, eta=progress.eta * (1 + later / left), is_of_job=True)
 
 
 def predicts_better(some: Sequence[NSTMProblem], others: Sequence[NSTMProblem]) -> bool:

@@ -93,9 +93,9 @@ class Predictions:
     part: float
 
     def part_of(self, region: tuple[slice, ...]) -> Predictions:
-        """Return the predictions for a part of the frame, a slice along each axis."""
+        """Return a copy of a part of the frame, a slice along each axis; a view would keep all."""
         before, after, cubic, *static = (
-            v[region] for v in (self.before, self.after, self.cubic, *self.static)
+            v[region].copy() for v in (self.before, self.after, self.cubic, *self.static)
         )
         return Predictions(before, after, cubic, (static[0], static[1]), self.part)
 
@@ -130,6 +130,20 @@ def blended(
     numpy.ndarray
         (*shape), float32, in the unit of the predictions.
     """
+    base, difference, strength = _mixed(predictions, weights, trust)
+    if difference is None:
+        return base
+    return _attenuated(base, difference, strength, aspect)
+
+
+def _mixed(
+    predictions: Predictions, weights: BlendWeights, trust: Trust | None
+) -> tuple[Floats, Floats | None, Floats | float]:
+    """Return the mean of the predictions, the difference of its two sources, and the attenuation.
+
+    There is no difference if nothing is attenuated. What else is computed here takes no memory any
+    more when detail is attenuated.
+    """
     t = predictions.part
     line = (1 - t) * predictions.before + t * predictions.after
     first, second = predictions.static
@@ -147,9 +161,9 @@ def blended(
         strength = np.asarray(weights.attenuation * t * (1 - t) * unsure, np.float32)
     base = np.asarray(part * moved + (1 - part) * static, np.float32)
     if weights.attenuation == 0:
-        return base
+        return base, None, strength
     difference = np.asarray(part * along + (1 - part) * apart, np.float32)
-    return _attenuated(base, difference, strength, aspect)
+    return base, difference, strength
 
 
 def choose_attenuation(errors: Mapping[float, Sequence[float]]) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from napari_cellinr.fields.trajectory import positions
+from napari_cellinr.methods.spatime.between.along import coefficients, warped
 from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL, coarser, path_coefficients
-from napari_cellinr.methods.spatime.between.motion import coefficients, motion_from, warped
+from napari_cellinr.methods.spatime.between.motion import motion_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

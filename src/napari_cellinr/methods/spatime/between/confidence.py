@@ -57,7 +57,7 @@ class ConfidenceSeries:
         trust = self.series.trust.get(int(np.floor(time)))
         middle = np.zeros(size, np.float32)
         if trust is not None:
-            middle = trust.on_voxels(shape, region).confidence
+            middle = trust.on_voxels(self.series.window, region).confidence
         return np.asarray(1 - 4 * part * (1 - part) * (1 - middle), np.float32)
 
     def finer(

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
-from torch.nn import functional
 
 from napari_cellinr.fields.trajectory import control_size
-from napari_cellinr.methods.spatime.between.tvl1 import tvl1_flow
+from napari_cellinr.methods.spatime.between.tvl1 import Where, tvl1_flow
+from napari_cellinr.methods.spatime.between.window import Window, between, resized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from napari_cellinr.methods.spatime.between.window import Lattice
 
     Floats = NDArray[np.float32]
 
@@ -51,7 +53,9 @@ _BLUR = 0.5  # standard deviation of the Gaussian filter before the flow, voxels
 _FINE, _WINDOW = 1.0, 2.0  # of the image whose slopes count, and of the means of the flow
 
 
-def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
+def optical_flow(
+    first: Floats, second: Floats, kind: str = USUAL, window: Window | None = None
+) -> Floats:
     """Return the displacement from the first frame to the second, to half of the resolution.
 
     The pyramid of `tvl1_flow` ends where the shortest axis has 32 voxels, which few stacks
@@ -63,6 +67,8 @@ def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
         Frames, (*shape), float32, about 0 to 1, two or three axes.
     kind
         One of `FLOWS`.
+    window
+        Where the frames lie in whole ones, if they are parts.
 
     Returns
     -------
@@ -72,24 +78,33 @@ def optical_flow(first: Floats, second: Floats, kind: str = USUAL) -> Floats:
     if 1 in first.shape:  # nothing moves along it, and it has no slopes
         flow = np.zeros((first.ndim, *first.shape), np.float32)
         long = np.flatnonzero(np.greater(first.shape, 1))
-        flat = optical_flow(first.squeeze(), second.squeeze(), kind)
+        part = None if window is None else window.along(long.tolist())
+        flat = optical_flow(first.squeeze(), second.squeeze(), kind, part)
         flow[long] = flat.reshape(len(long), *first.shape)
         return flow
-    both = torch.from_numpy(np.stack([first, second]))
-    flow = np.zeros((first.ndim, *(2,) * first.ndim), np.float32)
+    window = window or Window.of(first.shape)
+    both, at = torch.from_numpy(np.stack([first, second])), window.lattice((2,) * first.ndim)
+    flow = np.zeros((first.ndim, *at.size), np.float32)
     for level in LEVELS:
         if first.size / level**first.ndim > LARGEST:
             continue
-        images = coarser(both, level, _BLUR).numpy()
-        shape = images.shape[1:]
-        flow = _rescaled(flow, shape)
-        places = np.indices(shape, np.float32) + flow
+        images = coarser(both, level, _BLUR, window).numpy()
+        before, at = at, window.lattice(coarser_size(window.whole, level))
+        flow = _rescaled(flow, before, at)
+        places = np.indices(at.size, np.float32) + flow
         moved = map_coordinates(images[1], places, order=1, mode="nearest")
-        flow = flow + tvl1_flow(images[0], moved, **FLOWS[kind])
-    return _rescaled(flow, first.shape)
+        where = None if window.is_whole else Where(at.counts, at.first)
+        flow = flow + tvl1_flow(images[0], moved, **FLOWS[kind], where=where)
+    return _rescaled(flow, at, window.voxels)
 
 
-def path_coefficients(first: Floats, second: Floats, spacing: float, kind: str = USUAL) -> Floats:
+def path_coefficients(
+    first: Floats,
+    second: Floats,
+    spacing: float,
+    kind: str = USUAL,
+    window: Window | None = None,
+) -> Floats:
     """Return velocities at the control points of a path through two frames.
 
     The flow is averaged with the squared slopes of the image as weights, since it is not
@@ -103,21 +118,23 @@ def path_coefficients(first: Floats, second: Floats, spacing: float, kind: str =
         Largest distance of control points, voxels.
     kind
         One of `FLOWS`.
+    window
+        Where the frames lie in whole ones, if they are parts.
 
     Returns
     -------
     numpy.ndarray
         (axes, *points), float32, voxels per interval.
     """
-    flow = optical_flow(first, second, kind)
+    window = window or Window.of(first.shape)
+    flow = optical_flow(first, second, kind, window)
     mean = gaussian_filter((first + second) / 2, _FINE)
     slopes = [np.gradient(mean, axis=a) for a, n in enumerate(mean.shape) if n > 1]
     weight = gaussian_filter(np.sum(np.square(slopes), 0), _WINDOW)
     weight = weight + np.float32(max(1e-3 * float(weight.mean()), 1e-12))
     total = gaussian_filter(weight, _WINDOW)
     smooth = np.stack([gaussian_filter(weight * one, _WINDOW) / total for one in flow])
-    points = control_size(first.shape, spacing)
-    lines = [np.linspace(0, n - 1, m) for n, m in zip(first.shape, points, strict=True)]
+    lines = window.lattice(control_size(window.whole, spacing)).lines
     places = np.stack(np.meshgrid(*lines, indexing="ij")).astype(np.float32)
     middle = np.zeros_like(places)
     for _ in range(3):  # the velocity at x + v / 2 is that of x
@@ -126,7 +143,9 @@ def path_coefficients(first: Floats, second: Floats, spacing: float, kind: str =
     return middle
 
 
-def coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
+def coarser(
+    volume: torch.Tensor, level: int, blur: float, window: Window | None = None
+) -> torch.Tensor:
     """Return smoothed frames on a coarser grid with the same outer voxels.
 
     Parameters
@@ -137,15 +156,18 @@ def coarser(volume: torch.Tensor, level: int, blur: float) -> torch.Tensor:
         How many times coarser, as for `coarser_size`.
     blur
         Standard deviation of the Gaussian filter in voxels of the coarser grid.
+    window
+        Where the frames lie in whole ones, if they are parts.
     """
-    shape = volume.shape[1:]
-    size = coarser_size(shape, level)
+    window = window or Window.of(volume.shape[1:])
+    shape, size = window.whole, coarser_size(window.whole, level)
     widths = [
         blur if n == m else float(np.hypot(blur, 0.4 * n / m))
         for n, m in zip(shape, size, strict=True)
     ]
     smooth = gaussian_filter(volume.cpu().numpy(), (0, *widths)).astype(np.float32)
-    return torch.from_numpy(resized(smooth, size)).to(volume.device)
+    found = between(smooth, window.voxels, window.lattice(size))
+    return torch.from_numpy(found).to(volume.device)
 
 
 def coarser_size(shape: Sequence[int], level: int) -> tuple[int, ...]:
@@ -161,25 +183,9 @@ def coarser_size(shape: Sequence[int], level: int) -> tuple[int, ...]:
     return tuple(max(round(n / level), min(n, 6)) for n in shape)
 
 
-def _rescaled(flow: Floats, shape: Sequence[int]) -> Floats:
-    """Return a flow on another grid with the same outer voxels, in its voxels."""
-    finer = resized(flow, shape)
-    for axis, (old, new) in enumerate(zip(flow.shape[1:], shape, strict=True)):
+def _rescaled(flow: Floats, source: Lattice, target: Lattice) -> Floats:
+    """Return a flow at the points of another lattice, in units of their distance."""
+    finer = between(flow, source, target)
+    for axis, (old, new) in enumerate(zip(source.counts, target.counts, strict=True)):
         finer[axis] *= (new - 1) / max(old - 1, 1)
     return finer
-
-
-def resized(values: Floats, shape: Sequence[int]) -> Floats:
-    """Return channels, (channels, *shape), linearly interpolated on another grid.
-
-    Parameters
-    ----------
-    values
-        Channels on a grid, (channels, *grid), float32; corners stay corners.
-    shape
-        Numbers of points of the other grid, along two or three axes.
-    """
-    mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
-    given = torch.from_numpy(np.ascontiguousarray(values))[None]
-    found = functional.interpolate(given, size=tuple(shape), mode=mode, align_corners=True)
-    return np.array(found[0].numpy())

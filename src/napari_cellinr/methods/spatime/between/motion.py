@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.ndimage import spline_filter
 
 from napari_cellinr.fields.trajectory import (
     control_size,
-    mirrored,
-    node_weights,
     on_lattice,
-    spline_values,
     values_at,
 )
 from napari_cellinr.fitting.problem import Problem, Schedule
-from napari_cellinr.methods.spatime.between.flow import coarser
+from napari_cellinr.methods.spatime.between.flow import coarser, coarser_size
+from napari_cellinr.methods.spatime.between.window import SPACING, Window
 from napari_cellinr.methods.spatime.model import MotionModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.methods.spatime.between.places import Places
+    from napari_cellinr.methods.spatime.between.window import Lattice
 
 __all__ = [
     "EVERY",
     "MotionProblem",
     "MotionSettings",
-    "coefficients",
-    "lagrange",
     "motion_from",
     "motion_problems",
     "motion_settings",
     "neighbours",
     "progress_steps",
     "rough_settings",
-    "warped",
 ]
 
 EVERY = 2
 """Optimisation steps that count as one step of the job, next to which a frame is rendered."""
-
-CHUNK = 1 << 18
-"""Places that are looked up at once: bounds the memory."""
 
 FINAL_RATE = 0.1
 """Learning rate at the end of a level as a part of the first."""
@@ -167,7 +160,7 @@ class MotionProblem(Problem):
         Weight of the frames beyond the interval, on nodes, (*nodes), float32, 0 to 1; all have
         the full one if not given.
     contrast
-        Standard deviation of the whole frames relative to that of these.
+        Standard deviation of the whole frames by level, if these are parts of them.
     """
 
     def __init__(
@@ -179,11 +172,13 @@ class MotionProblem(Problem):
         level: int,
         places: Places,
         smooth: torch.Tensor | None = None,
-        contrast: float = 1.0,
+        contrast: Mapping[int, float] | None = None,
     ) -> None:
         self.model = model
         self.settings = settings
         self._images = images
+        size = coarser_size(model.lattice.whole, settings.levels[level])
+        self._lattice = model.lattice.with_counts(size)
         self._level = level
         self._places = places
         device, terms = images.device, len(model.control)
@@ -192,10 +187,12 @@ class MotionProblem(Problem):
         weights = [1.0 if time == -0.5 else OUTER for time in times[:-1]]
         self._pair_weights = torch.tensor(weights, device=device)[:, None]
         self._smooth = smooth
-        halves = [2 / max(n - 1, 1) for n in reversed(model.shape)]
+        halves = [2 / max(length, 1) for length in reversed(self._lattice.lengths)]
         self._units = torch.tensor(halves, device=device)[:, *[None] * len(halves)]
-        contrast = max(contrast, LEAST_CONTRAST)
-        self._contrast = (contrast * images.std()).clamp(min=1e-6)
+        own = images.std()
+        if contrast is not None:
+            own = (own * LEAST_CONTRAST).clamp(min=contrast[settings.levels[level]])
+        self._contrast = own.clamp(min=1e-6)
 
     @property
     def device(self) -> torch.device:
@@ -229,13 +226,12 @@ class MotionProblem(Problem):
         """
         shape, control = self.model.shape, self.model.control
         before = sum(self.settings.steps[: self._level])
-        axes = self._places.axes(
-            step + before, self.settings.batch, shape, self.settings.levels[self._level]
-        )
+        level = self.settings.levels[self._level]
+        axes = self._places.axes(step + before, self.settings.batch, shape, level)
         reversed_terms = control.flip(1) * self._units
-        at_nodes = self._at_nodes(axes, control.shape[2:])
+        at_nodes = self._at_nodes(axes, self.model.lattice)
         paths = on_lattice(reversed_terms.flatten(0, 1), at_nodes)
-        grid = _lattice(axes, shape).to(self.device)
+        grid = _all_places(self._lattice.scaled(axes)).to(self.device)
         grid = grid + (self._powers @ paths.reshape(len(control), -1)).reshape(-1, *grid.shape)
         found = values_at(self._images, grid)
         difference = (found[1:] - found[:-1]) / self._contrast
@@ -244,10 +240,18 @@ class MotionProblem(Problem):
         rough = control.new_zeros(())
         for axis in range(2, control.ndim):
             if control.shape[axis] > 1:
-                rough = rough + (torch.diff(control, dim=axis) ** 2).mean()
+                rough = rough + self._share(axis - 2) * (torch.diff(control, dim=axis) ** 2).mean()
         if len(control) > 1:
-            rough = rough + 2 * (control[1:] ** 2).mean()
+            rough = rough + 2 * self._share() * (control[1:] ** 2).mean()
+        data = data * self._places.share(axes, step + before, self.settings.batch, level)
         return {"difference": data, "roughness": self.settings.smooth * rough}
+
+    def _share(self, axis: int | None = None) -> float:
+        """Return what part of the control points, or of their pairs along an axis, is here."""
+        counts, size = list(self.model.lattice.counts), list(self.model.lattice.size)
+        if axis is not None:
+            counts[axis], size[axis] = counts[axis] - 1, size[axis] - 1
+        return math.prod(size) / math.prod(counts)
 
     def _weights(self, axes: Sequence[NDArray[np.floating]], grid: torch.Tensor) -> torch.Tensor:
         """Return the weight of each pair of frames at each place, 0 outside, (pairs, places)."""
@@ -255,26 +259,22 @@ class MotionProblem(Problem):
         weights = self._pair_weights * inside[1:] * inside[:-1]
         if self._smooth is None:
             return weights
-        local = on_lattice(self._smooth[None], self._at_nodes(axes, self._smooth.shape))
+        lattice = self.model.lattice
+        counts = self._smooth.shape if lattice.is_whole else control_size(lattice.whole, SPACING)
+        nodes = lattice.with_counts(counts)
+        local = on_lattice(self._smooth[None], self._at_nodes(axes, nodes))
         return torch.where(self._pair_weights < 1, weights * local, weights)
 
-    def _at_nodes(
-        self, axes: Sequence[NDArray[np.floating]], nodes: Sequence[int]
-    ) -> list[torch.Tensor]:
-        """Return the weights of nodes that span a frame, at the planes of a lattice."""
-        return [
-            node_weights(places, size, n).to(self.device)
-            for places, size, n in zip(axes, self.model.shape, nodes, strict=True)
-        ]
+    def _at_nodes(self, axes: Sequence[NDArray[np.floating]], nodes: Lattice) -> list[torch.Tensor]:
+        return [one.to(self.device) for one in nodes.weights(axes)]
 
 
-def _lattice(axes: Sequence[NDArray[np.floating]], shape: Sequence[int]) -> torch.Tensor:
+def _all_places(scaled: Sequence[NDArray[np.floating]]) -> torch.Tensor:
     """Return all places of a lattice as `values_at` takes them, (axes, places), float32."""
-    scaled = [2 * one / max(n - 1, 1) - 1 for one, n in zip(axes, shape, strict=True)]
-    grid = np.empty((len(axes), *map(len, axes)), np.float32)
+    grid = np.empty((len(scaled), *map(len, scaled)), np.float32)
     for number, one in enumerate(scaled):
-        grid[-1 - number] = one.reshape(-1, *[1] * (len(axes) - 1 - number))
-    return torch.from_numpy(grid.reshape(len(axes), -1))
+        grid[-1 - number] = one.reshape(-1, *[1] * (len(scaled) - 1 - number))
+    return torch.from_numpy(grid.reshape(len(scaled), -1))
 
 
 def motion_problems(
@@ -285,7 +285,8 @@ def motion_problems(
     settings: MotionSettings,
     places: Places,
     smooth: torch.Tensor | None = None,
-    contrast: float = 1.0,
+    contrast: Mapping[int, float] | None = None,
+    window: Window | None = None,
 ) -> Iterator[MotionProblem]:
     """Yield the problems of an interval from coarse to fine; each begins where the last ended.
 
@@ -306,6 +307,8 @@ def motion_problems(
         How motion is fitted.
     places, smooth, contrast
         As for `MotionProblem`.
+    window
+        Where the frames lie in whole ones, if they are parts.
 
     Yields
     ------
@@ -313,15 +316,19 @@ def motion_problems(
         One for each level.
     """
     times = [j - interval - 0.5 for j in chosen]
-    shape = tuple(frames.shape[1:])
-    model = motion_from(start, shape, min(2, len(chosen) - 1))
+    window = window or Window.of(frames.shape[1:])
+    lattice = window.lattice(control_size(window.whole, settings.spacing))
+    model = motion_from(start, window.shape, min(2, len(chosen) - 1), lattice)
     for level, coarseness in enumerate(settings.levels):
-        images = coarser(frames, coarseness, settings.blur)
-        model = model.with_points(control_size(images.shape[1:], settings.spacing))
+        images = coarser(frames, coarseness, settings.blur, window)
+        size = coarser_size(window.whole, coarseness)
+        model = model.with_points(control_size(size, settings.spacing))
         yield MotionProblem(model, images, times, settings, level, places, smooth, contrast)
 
 
-def motion_from(start: torch.Tensor, shape: Sequence[int], terms: int) -> MotionModel:
+def motion_from(
+    start: torch.Tensor, shape: Sequence[int], terms: int, lattice: Lattice | None = None
+) -> MotionModel:
     """Return the motion with constant velocities, without a fit.
 
     Parameters
@@ -332,69 +339,10 @@ def motion_from(start: torch.Tensor, shape: Sequence[int], terms: int) -> Motion
         Voxels of a frame along each axis.
     terms
         Degree of the polynomial: 1 or 2.
+    lattice
+        Where the control points are, if the frame is a part of one.
     """
-    model = MotionModel(shape, terms, start.shape[1:]).to(start.device)
+    model = MotionModel(shape, terms, start.shape[1:], lattice).to(start.device)
     with torch.no_grad():
         model.control[0] = start
     return model
-
-
-def coefficients(frame: NDArray[np.float32]) -> torch.Tensor:
-    """Return the cubic B-spline coefficients of a frame, for `fields.trajectory.spline_values`."""
-    return mirrored(torch.from_numpy(spline_filter(frame, 3, output=np.float32, mode="mirror")))
-
-
-@torch.no_grad()
-def warped(
-    motion: MotionModel,
-    splines: Sequence[torch.Tensor],
-    times: Sequence[float],
-    when: float,
-    places: torch.Tensor,
-) -> torch.Tensor:
-    """Return the values of some frames on the paths that are at given places at a time.
-
-    Parameters
-    ----------
-    motion
-        Of the interval.
-    splines
-        B-spline coefficients of each frame, from `coefficients`.
-    times
-        Time of each, in frames from the middle of the interval.
-    when
-        The time of the places, in the same unit.
-    places
-        (places, axes), float32, voxels.
-
-    Returns
-    -------
-    torch.Tensor
-        (frames, places), float32, in the unit of the frames.
-    """
-    others = torch.tensor(list(times), device=places.device)
-    found = []
-    for chunk in torch.split(places, CHUNK):
-        origins = motion.origins(chunk, when)
-        moved = origins + motion(origins, others)
-        found.append(
-            torch.stack([spline_values(s, p) for s, p in zip(splines, moved, strict=True)])
-        )
-    return torch.cat(found, 1)
-
-
-def lagrange(frames: Sequence[int], time: float) -> list[float]:
-    """Return one weight per frame, of sum 1, in the polynomial through all of them (Lagrange).
-
-    Parameters
-    ----------
-    frames
-        Their times, all different.
-    time
-        Where the polynomial is evaluated.
-    """
-    weights = []
-    for one in frames:
-        others = [f for f in frames if f != one]
-        weights.append(float(np.prod([(time - f) / (one - f) for f in others])))
-    return weights

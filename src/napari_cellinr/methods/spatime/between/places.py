@@ -25,6 +25,9 @@ VOXELS: Final = 50
 those of 500 x 500 voxels, in which the 5000 places of a plane (`motion.motion_settings`) are one
 for each 50."""
 
+MOST: Final = 200_000
+"""Places of a whole frame with which it still takes steps of full size nearly everywhere."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -76,6 +79,24 @@ class Places:
                 moved, _spacings(self.shape, count), corner, shape, strict=True
             )
         ]
+
+    def share(self, axes: Sequence[Values], step: int, count: int, level: int = 1) -> float:
+        """Return what part of the places in a whole frame is in a part of it, of at most `MOST`.
+
+        Adam does not take steps of full size where gradients are less than its constant, which
+        those of a whole frame are in places, since they are parts of a mean over all of it.
+
+        Parameters
+        ----------
+        axes
+            The places in the part along each axis.
+        step, count, level
+            As for `axes`.
+        """
+        if not self.corner:
+            return 1.0
+        whole = Places(self.shape, self.seed).axes(step, count, self.shape, level)
+        return math.prod(map(len, axes)) / min(math.prod(map(len, whole)), MOST)
 
 
 @lru_cache(maxsize=8)

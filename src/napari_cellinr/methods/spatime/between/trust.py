@@ -25,7 +25,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.fields.trajectory import control_size
-from napari_cellinr.methods.spatime.between.flow import resized
+from napari_cellinr.methods.spatime.between.window import SPACING, Window, between, resized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellinr.methods.spatime.between.blending import Predictions
+    from napari_cellinr.methods.spatime.between.window import Lattice
 
     Floats = NDArray[np.floating]
 
@@ -47,9 +48,6 @@ __all__ = [
     "trust_of",
     "trust_of_frame",
 ]
-
-SPACING: Final = 4.0
-"""Distance of the nodes on which maps are stored, voxels."""
 
 GROWTH: Final = 0.25
 """An error that is not saturated, relative to that at twice the distance in time."""
@@ -156,18 +154,18 @@ class Trust:
         motion, smooth, unsure, confidence = values
         return cls(motion, smooth, np.float32(GROWTH) * unsure, confidence, 0 * motion)
 
-    def on_voxels(self, shape: Sequence[int], region: Sequence[slice]) -> Trust:
-        """Return the maps at the voxels of a part of a frame of a shape.
+    def on_voxels(self, window: Window, region: Sequence[slice]) -> Trust:
+        """Return the maps at some voxels of a frame.
 
         Parameters
         ----------
-        shape
-            Voxels of a whole frame along each axis.
+        window
+            Where the frame lies in a whole one.
         region
-            The part, a slice along each axis.
+            The voxels, a slice along each axis of the frame.
         """
-        cut = (slice(None), *region)
-        return Trust(*resized(self.maps, shape)[cut])
+        found, part = _on_voxels(self.maps, window), tuple(region)
+        return Trust(*(one[part].copy() for one in found))  # a view would keep all
 
 
 def is_earlier(maps: Floats) -> bool:
@@ -182,7 +180,12 @@ def is_earlier(maps: Floats) -> bool:
 
 
 def evidence_of(
-    predicted: Predictions, truth: Floats, aspect: Sequence[float], noise: float = 0.0
+    predicted: Predictions,
+    truth: Floats,
+    aspect: Sequence[float],
+    noise: float = 0.0,
+    window: Window | None = None,
+    usual: tuple[float, float] | None = None,
 ) -> Evidence:
     """Return what a held-out frame says.
 
@@ -196,26 +199,32 @@ def evidence_of(
         Voxel size in the plane divided by that along each axis.
     noise
         Variance of the noise of each frame.
+    window
+        Where the frame lies in a whole one, if it is a part.
+    usual
+        Mean square of what motion adds to a blend, and of the difference of the neighbours, in
+        whole frames, if this one is a part.
     """
+    window = window or Window.of(truth.shape)
     first, second = predicted.static
     static = (first + second) / 2
     moved = (predicted.before + predicted.after) / 2 - static
     wrong = truth - static
 
     def mean(values: NDArray[Any]) -> Floats:
-        return _local(values, aspect)
+        return _local(values, aspect, window)
 
     power, change = mean(moved**2), mean((second - first) ** 2)
     apart = [mean((truth - v) ** 2) for v in (first, second)]
-    little = _LITTLE * float(power.mean()) + _TINY
-    same = _SAME * float(power.mean()) + _TINY
-    calm = _CALM * float(change.mean()) + _TINY
+    mean_power, mean_change = usual or (float(power.mean()), float(change.mean()))
+    little, same = _LITTLE * mean_power + _TINY, _SAME * mean_power + _TINY
+    calm = _CALM * mean_change + _TINY
     overlap = mean(wrong * moved)
     motion = np.clip(overlap / (power + little), 0, 1)
     blend = np.maximum(mean(wrong**2) - 1.5 * noise, 0) + calm
     like = [np.maximum(v - 2 * noise, 0) + calm for v in apart]
     near, far = (np.maximum(v - 2 * noise, 0) for v in (np.mean(apart, 0), change))
-    rest = wrong - resized(motion[None], truth.shape)[0] * moved
+    rest = wrong - _on_voxels(motion[None], window)[0] * moved
     error = np.maximum(mean(rest**2) - 1.5 * noise, 0)
     changed = np.maximum(change - 2 * noise, 0) + 4 * calm
     return Evidence(
@@ -277,7 +286,8 @@ def steadied(
     trust
         What held-out frames say.
     velocity
-        Motion in the middle of the interval, (axes, *points), voxels per frame.
+        Motion in the middle of the interval, (axes, *points), voxels per frame; on the nodes of
+        the maps in a part of a frame.
     beside
         The same of the intervals before and after it, as far as they are known.
     aspect
@@ -350,8 +360,19 @@ def _step(values: NDArray[Any]) -> Floats:
     return np.asarray(part * part * (3 - 2 * part), np.float32)
 
 
-def _local(values: NDArray[Any], aspect: Sequence[float]) -> Floats:
+def _local(values: NDArray[Any], aspect: Sequence[float], window: Window) -> Floats:
     """Return local means on the nodes."""
     smooth = gaussian_filter(values, [_WINDOW * a for a in aspect], mode="nearest")
-    found: Floats = resized(smooth[None], control_size(values.shape, SPACING))[0]
+    found: Floats = between(smooth[None], window.voxels, _nodes(window))[0]
     return found
+
+
+def _on_voxels(maps: Floats, window: Window) -> Floats:
+    """Return maps on nodes, (maps, *nodes), at all voxels."""
+    if window.is_whole:  # also maps on other nodes
+        return resized(maps, window.whole)
+    return between(maps, _nodes(window), window.voxels)
+
+
+def _nodes(window: Window) -> Lattice:
+    return window.lattice(control_size(window.whole, SPACING))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.ndimage import map_coordinates, zoom
+from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from skimage.transform import pyramid_reduce
 
 if TYPE_CHECKING:
@@ -13,16 +14,81 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["tvl1_flow"]
+__all__ = ["Where", "tvl1_flow"]
 
 _TIGHTNESS: Final = 0.3  # of the smooth flow to the one that follows the images
 _PROJECTIONS: Final = 2  # steps of the dual variables in each iteration
 _SETTLED: Final = 1e-4  # mean squared change of the flow by a warp after which no other follows
 _SHORTEST: Final = 32  # voxels of the shortest axis, above which coarser images come first
+_LEAST: Final = 8  # the same of a part of images; a part of fewer voxels shows too little
+_SIGMA: Final = 2 / 3  # of the Gaussian filter before images are halved, as of `pyramid_reduce`
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where images lie in whole ones.
+
+    Parameters
+    ----------
+    whole
+        Voxels of a whole image along each axis.
+    first
+        First voxel of the part.
+    """
+
+    whole: tuple[int, ...]
+    first: tuple[int, ...]
+
+    @property
+    def halves(self) -> tuple[int, ...]:
+        """Voxels of a whole image of half the size."""
+        return tuple(-(-n // 2) for n in self.whole)
+
+    def halved(self, image: Floats) -> tuple[Floats, Where]:
+        """Return a part of half the size, as `pyramid_reduce` makes it of a whole, and where it is.
+
+        Parameters
+        ----------
+        image
+            The part, (*shape), float32.
+        """
+        found = gaussian_filter(image, _SIGMA, mode="reflect")
+        corner = []
+        for axis, (n, m, first) in enumerate(zip(self.whole, self.halves, self.first, strict=True)):
+            last = first + image.shape[axis] - 1
+            start = int(np.ceil((first + 0.5) * m / n - 0.5))
+            end = max(start, int(np.floor((last + 0.5) * m / n - 0.5)))
+            places = (np.arange(start, end + 1) + 0.5) * n / m - 0.5 - first
+            found = _at(found, np.clip(places, 0, last - first), axis)
+            corner.append(start)
+        return np.asarray(found, np.float32), Where(self.halves, tuple(corner))
+
+    def doubled(self, flow: Floats, coarse: Where, shape: tuple[int, ...]) -> Floats:
+        """Return a flow at the voxels of the part, each the nearest one as in a whole image.
+
+        Parameters
+        ----------
+        flow
+            Of the part of half the size, (axes, *shape), float32.
+        coarse
+            Where that part is.
+        shape
+            Voxels of this part.
+        """
+        for axis, (n, m, size) in enumerate(zip(self.whole, self.halves, shape, strict=True)):
+            places = (np.arange(size) + self.first[axis]) * ((m - 1) / max(n - 1, 1))
+            near = np.floor(places + 0.5).astype(int) - coarse.first[axis]
+            flow = np.take(flow, np.clip(near, 0, flow.shape[axis + 1] - 1), axis + 1)
+        return flow
 
 
 def tvl1_flow(
-    reference: Floats, moving: Floats, attachment: float, num_warp: int, num_iter: int
+    reference: Floats,
+    moving: Floats,
+    attachment: float,
+    num_warp: int,
+    num_iter: int,
+    where: Where | None = None,
 ) -> Floats:
     """Return the displacement from one image to another, (axes, *shape), float32, voxels.
 
@@ -41,9 +107,19 @@ def tvl1_flow(
         How many times the moving image is warped, at most.
     num_iter
         Iterations after each.
+    where
+        Where the images lie in whole ones, if they are parts; the flow is that of the whole then,
+        but for what comes from beyond the part.
     """
     flow = np.zeros((reference.ndim, *reference.shape), np.float32)
-    if min(reference.shape) > _SHORTEST:
+    if where is not None:
+        if min(where.whole) > _SHORTEST and min(reference.shape) > _LEAST:
+            (still, coarse_one), (moved, _) = where.halved(reference), where.halved(moving)
+            coarse = tvl1_flow(still, moved, attachment, num_warp, num_iter, coarse_one)
+            for axis, ratio in enumerate(np.divide(where.whole, where.halves)):
+                coarse[axis] *= ratio
+            flow = where.doubled(coarse, coarse_one, reference.shape)
+    elif min(reference.shape) > _SHORTEST:
         small = [
             np.asarray(pyramid_reduce(image), np.float32)  # type: ignore[no-untyped-call]
             for image in (reference, moving)
@@ -69,6 +145,15 @@ def tvl1_flow(
         if np.sum((flow - before) ** 2) < _SETTLED * reference.size:
             break
     return flow
+
+
+def _at(values: Floats, places: NDArray[np.float64], axis: int) -> Floats:
+    """Return values linearly interpolated at places along one axis."""
+    low = np.minimum(np.floor(places).astype(int), max(values.shape[axis] - 2, 0))
+    high = np.minimum(low + 1, values.shape[axis] - 1)
+    rest = (places - low).reshape(-1, *[1] * (values.ndim - 1 - axis)).astype(np.float32)
+    found: Floats = (1 - rest) * np.take(values, low, axis) + rest * np.take(values, high, axis)
+    return found
 
 
 def _smoothed(flow: Floats, dual: Floats) -> Floats:

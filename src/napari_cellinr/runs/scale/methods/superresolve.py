@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from napari_cellinr.classic.camera.anscombe import Noise
-from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.config import CellINRConfig, SpatimeConfig
-from napari_cellinr.errors import DataError
 from napari_cellinr.fitting.comparable import comparable
-from napari_cellinr.fitting.monitor import Monitor
-from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.cellinr.costs import cost as cost_of_denoising
 from napari_cellinr.methods.cellinr.initial.estimate import SHARED
 from napari_cellinr.methods.spatime.between.noise import AddedNoise
-from napari_cellinr.methods.spatime.chosen import GREY_LEVELS, LEAST_SPAN, Chosen, shows_something
+from napari_cellinr.methods.spatime.chosen import Chosen
 from napari_cellinr.methods.spatime.costs import cost
 from napari_cellinr.methods.spatime.job import Within, superresolve_job
 from napari_cellinr.methods.spatime.output_grid import (
@@ -36,15 +30,15 @@ from napari_cellinr.runs.scale.methods.denoise import (
     denoise_block,
     frames_read,
 )
-from napari_cellinr.runs.scale.methods.measured import measured, typical, windows
+from napari_cellinr.runs.scale.methods.measured import measured
+from napari_cellinr.runs.scale.methods.typical import NEAR, own_settings, shared_by_parts
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping
 
-    from numpy.typing import NDArray
-
+    from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
@@ -52,15 +46,12 @@ if TYPE_CHECKING:
 
 __all__ = ["METHOD"]
 
-NEAR: Final = 3
-"""Frames before and after a block to which the motion of its outer intervals, and of those beside
-them, is fitted."""
-
 MOST_FRAMES: Final = 32
 """Frames of a block: enough to test motion on held-out frames."""
 
-MARGIN: Final = 32
-"""Voxels around a tile from which material may move into it, and by which filters are spoiled."""
+MARGIN: Final = {2: 64, 3: 32}
+"""Pixels or voxels around a tile from which material may move into it, and by which filters and
+optical flow are spoiled; fewer of volumes, of which a margin has more."""
 
 REMOVAL: Final = "Removal of noise"
 """What sentences about denoising begin with."""
@@ -93,7 +84,7 @@ class SuperresolutionInParts(MethodInParts):
         between = sorted({int(t) for t in times if is_between(t)})
         for number, facts in enumerate(shared if between else ()):
             channel = image.take("C", number) if "C" in image.axes else image
-            facts |= _shared_by_parts(channel, config, between)
+            facts |= shared_by_parts(channel, config, between)
         return shared, [f"{REMOVAL}: {text}" for text in texts]
 
     def layout(
@@ -108,7 +99,7 @@ class SuperresolutionInParts(MethodInParts):
             per_voxel=BYTES[1],
             most_frames=MOST_FRAMES,
             shared=NEAR,
-            margins=(MARGIN,) * n_axes,
+            margins=(MARGIN[n_axes],) * n_axes,
             steps=(1,) * n_axes,
         )
         if config.noise == "remove":
@@ -117,7 +108,7 @@ class SuperresolutionInParts(MethodInParts):
                 per_voxel=max(BYTES[1], FRAME_BYTES[1]),
                 shared=NEAR + SHARED,
                 others=2,
-                margins=(MARGIN + REACH[0],) * n_axes,
+                margins=(MARGIN[n_axes] + REACH[0],) * n_axes,
                 steps=(STEP,) * n_axes,
             )
         parts, largest = boxes(image, needs, memory)
@@ -157,7 +148,7 @@ class SuperresolutionInParts(MethodInParts):
             first = cost_of_denoising(block, _denoising(config)).seconds
             config = config.replace(noise="keep")
         series = block.crop(T=(0, part.near[1] - part.near[0]))
-        found = cost(series, _own(config, series, _places(facts, part)))
+        found = cost(series, own_settings(config, series, _places(facts, part)))
         return first if found is None else first + found.seconds
 
     def job(
@@ -189,7 +180,7 @@ class SuperresolutionInParts(MethodInParts):
         if (chosen := facts.get("chosen")) is not None:
             corner = tuple(first for first, _ in part.wide)
             within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))
-        own = _own(config, series, _places(facts, part))
+        own = own_settings(config, series, _places(facts, part))
         fitted = yield from superresolve_job(series, own, monitor, within=within)
         return replace(
             fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
@@ -210,134 +201,6 @@ def _intervals(n_frames: int, length: int) -> list[tuple[int, int]]:
 def _denoising(config: SpatimeConfig) -> CellINRConfig:
     """Return the settings with which noise is removed first."""
     return CellINRConfig(background="keep", device=config.device, seed=config.seed)
-
-
-def _shared_by_parts(
-    image: Image, config: SpatimeConfig, between: Sequence[int]
-) -> dict[str, dict[str, Any] | None]:
-    """Return what one fit in a typical part finds for all parts, as far as the settings need it.
-
-    `lacking` is the noise that frames between frames lack, None if none is seen; `chosen` is what
-    held-out frames choose, None if they cannot. Without an entry, parts find it by themselves.
-
-    Parameters
-    ----------
-    image
-        A channel of the recording, with axis T.
-    config
-        The settings.
-    between
-        Numbers of the frames behind which frames are made.
-    """
-    if config.noise != "match" and config.motion != "auto":
-        return {}
-    typical_part = _TypicalPart.of(image, between[len(between) // 2])
-    try:
-        fitted = typical_part.fitted(config, between[0])
-    except DataError:  # nothing is seen there, or it is not finite
-        if config.noise == "match":
-            raise
-        return {"chosen": None}
-    if fitted.stopped == "time":
-        return {}
-    found: dict[str, dict[str, Any] | None] = {}
-    if config.noise == "match":
-        found["lacking"] = _lacking(fitted, typical_part, image)
-    if config.motion == "auto":
-        found["chosen"] = _chosen(fitted, typical_part, image)
-    return found
-
-
-@dataclass(frozen=True)
-class _TypicalPart:
-    """Where a frame of a channel has the most contrast, in the frames around it.
-
-    Parameters
-    ----------
-    interval
-        Number of the frame.
-    ranges
-        The part along each spatial axis.
-    block
-        The part, in memory.
-    first
-        Number of its first frame.
-    """
-
-    interval: int
-    ranges: dict[str, slice]
-    block: Image
-    first: int
-
-    @classmethod
-    def of(cls, image: Image, interval: int) -> _TypicalPart:
-        """Return the typical part of a channel around an interval."""
-        near = max(0, interval - NEAR), min(image.sizes["T"], interval + 2 + NEAR)
-        part, ranges = typical(_frame(image, interval)), {}
-        for axis, start, step in zip(part.axes, part.translate, part.scale, strict=True):
-            first = round(start / step)
-            ranges[axis] = slice(first, first + part.sizes[axis])
-        block = comparable(image.crop(T=slice(*near), **ranges))[0]
-        return cls(interval, ranges, block.like(block.array()), near[0])
-
-    @property
-    def frame(self) -> NDArray[np.float32]:
-        """The part of the frame itself, as it was recorded."""
-        return np.asarray(self.block.take("T", self.interval - self.first).array(), np.float32)
-
-    def fitted(self, config: SpatimeConfig, earlier: int) -> Fitted:
-        """Return the fit of the frame in the middle of the interval.
-
-        What it lacks in noise is measured in the first frame that is made; so an earlier interval
-        is fitted, too, if it is in the block, as in a fit of the whole.
-        """
-        intervals = {self.interval}
-        if config.noise == "match" and earlier >= self.first:
-            intervals.add(earlier)
-        own = _own(config, self.block, [n + 0.5 - self.first for n in sorted(intervals)])
-        found: Fitted = finish(superresolve_job(self.block, own, Monitor()))
-        return found
-
-
-def _frame(image: Image, number: int) -> Image:
-    """Return a frame of a channel, whose places are counted from its first voxel."""
-    frame = image.take("T", number)
-    return frame.like(frame.data, translate=(0.0,) * len(frame.axes))
-
-
-def _lacking(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] | None:
-    """Return the noise that frames between frames lack, as in the whole; None if none is seen.
-
-    How much is kept is measured in the fit of a typical part, and noise in the frame in the middle
-    of the recording.
-    """
-    found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
-    if found is None:
-        return None
-    frame = image.take("T", image.sizes["T"] // 2).crop(**part.ranges).array()
-    return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
-
-
-def _chosen(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] | None:
-    """Return what held-out frames of a typical part choose; None if nothing but noise is there.
-
-    The range of grey levels is that of all windows in which a typical part was looked for.
-    """
-    frame = part.frame
-    found = Chosen.of_fit(fitted)
-    if not shows_something(frame) or found.span <= LEAST_SPAN or found.contrast <= 0:
-        return None
-    low, high = np.percentile(frame, GREY_LEVELS)
-    others = [
-        np.percentile(np.asarray(window.array(), np.float32), GREY_LEVELS)
-        for window in windows(_frame(image, part.interval))
-    ]
-    below = max(0.0, *(float(low - one[0]) for one in others))
-    above = max(0.0, *(float(one[1] - high) for one in others))
-    found = found.widened(
-        below if np.isfinite(below) else 0.0, above if np.isfinite(above) else 0.0
-    )
-    return replace(found, shape=frame_shape(image)).settings
 
 
 def _added(facts: Mapping[str, Any], part: Part) -> AddedNoise | None:
@@ -363,12 +226,6 @@ def _denoised(part: Part, n_frames: int) -> Part:
     """Return the part that denoises what a part super-resolves."""
     near = max(0, part.near[0] - SHARED), min(n_frames, part.near[1] + SHARED)
     return replace(part, frames=part.near, near=near)
-
-
-def _own(config: SpatimeConfig, block: Image, places: Sequence[float]) -> SpatimeConfig:
-    """Return the settings for some times of a block, in frames of it."""
-    times = tuple(place * block.steps["T"] for place in places)
-    return config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
 
 
 def _times(image: Image, config: SpatimeConfig) -> Any:

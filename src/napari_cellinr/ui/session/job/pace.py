@@ -85,6 +85,8 @@ class Pace:
     def _left(self, progress: Progress) -> float | None:
         """Return the remaining time of the job in seconds; None if nothing is known of it."""
         measured = _measured(progress)
+        if measured is not None and progress.is_of_job:
+            return measured
         known = [] if measured is None else [measured]
         if self._estimate is not None:
             rest = self._estimate - (progress.seconds - self._paused)

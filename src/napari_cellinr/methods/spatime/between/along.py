@@ -1,0 +1,84 @@
+"""Values of frames along the paths of a motion, and the polynomial in time through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.ndimage import spline_filter
+
+from napari_cellinr.fields.trajectory import mirrored, spline_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.methods.spatime.model import MotionModel
+
+__all__ = ["coefficients", "lagrange", "warped"]
+
+CHUNK = 1 << 18
+"""Places that are looked up at once: bounds the memory."""
+
+
+def coefficients(frame: NDArray[np.float32]) -> torch.Tensor:
+    """Return the cubic B-spline coefficients of a frame, for `fields.trajectory.spline_values`."""
+    return mirrored(torch.from_numpy(spline_filter(frame, 3, output=np.float32, mode="mirror")))
+
+
+@torch.no_grad()
+def warped(
+    motion: MotionModel,
+    splines: Sequence[torch.Tensor],
+    times: Sequence[float],
+    when: float,
+    places: torch.Tensor,
+) -> torch.Tensor:
+    """Return the values of some frames on the paths that are at given places at a time.
+
+    Parameters
+    ----------
+    motion
+        Of the interval.
+    splines
+        B-spline coefficients of each frame, from `coefficients`.
+    times
+        Time of each, in frames from the middle of the interval.
+    when
+        The time of the places, in the same unit.
+    places
+        (places, axes), float32, voxels.
+
+    Returns
+    -------
+    torch.Tensor
+        (frames, places), float32, in the unit of the frames.
+    """
+    others = torch.tensor(list(times), device=places.device)
+    found = []
+    for chunk in torch.split(places, CHUNK):
+        origins = motion.origins(chunk, when)
+        moved = origins + motion(origins, others)
+        found.append(
+            torch.stack([spline_values(s, p) for s, p in zip(splines, moved, strict=True)])
+        )
+    return torch.cat(found, 1)
+
+
+def lagrange(frames: Sequence[int], time: float) -> list[float]:
+    """Return one weight per frame, of sum 1, in the polynomial through all of them (Lagrange).
+
+    Parameters
+    ----------
+    frames
+        Their times, all different.
+    time
+        Where the polynomial is evaluated.
+    """
+    weights = []
+    for one in frames:
+        others = [f for f in frames if f != one]
+        weights.append(float(np.prod([(time - f) / (one - f) for f in others])))
+    return weights
