@@ -165,7 +165,7 @@ def test_presets_mean_what_they_mean_in_the_console(call, added):
         ('denoise("embryo", "fast", preset="fast")', "given preset twice"),
         ('denoise("embryo", "fast", 3)', "3 arguments without a name; layer and preset"),
         ('superresolve("embryo", "fast")', "2 arguments without a name; layer may"),
-        ('save_macro("m.py")', "belongs into the console"),
+        ('save_macro("m.py")', "belongs in the console"),
         ('continue_fit("embryo denoised", 50)', "no step before has fitted"),
     ],
 )

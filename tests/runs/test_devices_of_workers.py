@@ -111,5 +111,5 @@ def test_a_gpu_that_is_not_there_is_named_before_workers_start(monkeypatch):
     given = Namespace(
         devices=["cuda:0", "cuda:1"], scheduler=None, workers=2, overwrite=False, resume=None
     )
-    with pytest.raises(ConfigError, match="there are 1 devices of this kind"):
+    with pytest.raises(ConfigError, match="there is 1 device of this kind"):
         scale.run_parts(given, SimpleNamespace())

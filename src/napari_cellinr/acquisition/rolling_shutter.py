@@ -17,6 +17,7 @@ from napari_cellinr.acquisition.measurement import (
 )
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.optics.rolling_shutter import RollingShutterModel, band_rows
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,8 +63,8 @@ def rolling_shutter(image: Image, optics: RollingShutter) -> Measurement:
     rows = band_rows(size[0], optics.rows_per_shot, dual=dual)
     if len(rows) < 2:
         raise ConfigError(
-            f"rows_per_shot {optics.rows_per_shot} was given for a picture of {size[0]} rows; give "
-            "fewer, so that the picture holds at least two times."
+            f"rows_per_shot {optics.rows_per_shot} was given for a picture of "
+            f"{n_of(size[0], 'row')}; give fewer, so that the picture holds at least two times."
         )
     psf = _psf(optics)
     scene = (max(2, round(size[0] * optics.field)), max(2, round(size[1] * optics.field)))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, grey_opening
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,8 +118,8 @@ def wbns(array: NDArray[Any], width: float = 8, noise_levels: int = 1) -> NDArra
     """
     if width < 2 or noise_levels < 1:
         raise ConfigError(
-            f"width {width} and {noise_levels} noise levels were given; a width of at least 2 "
-            "pixels and at least 1 level are needed."
+            f"width {width} and {n_of(noise_levels, 'noise level')} were given; a width of at "
+            "least 2 pixels and at least 1 level are needed."
         )
     values = np.asarray(array, np.float32)
     planes = values.reshape(-1, *values.shape[-2:])

@@ -101,7 +101,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="napari-cellinr",
         description="Restore microscopy images without training data: remove noise and "
-        "out-of-focus background, super-resolve in time and space, reconstruct moving samples.",
+        "out-of-focus background, super-resolve in time and space, reconstruct moving specimens.",
         epilog="`napari-cellinr COMMAND --help` explains a command and its usual options, "
         "`--help-all` all of its options.",
     )

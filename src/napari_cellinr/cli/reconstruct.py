@@ -1,4 +1,4 @@
-"""`napari-cellinr reconstruct INPUT OUTPUT`: reconstruct a moving sample from raw frames."""
+"""`napari-cellinr reconstruct INPUT OUTPUT`: reconstruct a moving specimen from raw frames."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
     parser, saving = add_fit_command(
         commands,
         METHODS["nstm"],
-        "reconstruct a moving sample and its motion from the raw frames of a microscope",
+        "reconstruct a moving specimen and its motion from the raw frames of a microscope",
         run,
         ("motion", "speed", "confidence", "motion-error", "aligned", "tracks"),
         ("times",),

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from napari_cellinr.errors import ConfigError
-from napari_cellinr.text import parsed_json, shortened
+from napari_cellinr.text import n_of, parsed_json, shortened
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -274,9 +274,9 @@ def gpu_warning(config: Config, batch: int, seconds: float) -> str:
     if not config.is_published or config.device[:4] in {"cuda", "mps"} or seconds < WORTH_A_WARNING:
         return ""
     return (
-        f"preset paper with {config.steps} steps of {batch} voxels needs a GPU: on one core of a "
-        f"CPU it takes about {_duration(seconds)}. Choose a GPU, fewer steps, smaller batches or "
-        "networks, or the preset fast."
+        f"preset paper with {n_of(config.steps, 'step')} of {n_of(batch, 'voxel')} needs a GPU: on "
+        f"one core of a CPU it takes about {_duration(seconds)}. Choose a GPU, fewer steps, "
+        "smaller batches or networks, or the preset fast."
     )
 
 

@@ -28,8 +28,8 @@ def check_values(source: Image) -> None:
     spatial = {axis: source.sizes[axis] for axis in "YX"}
     if min(spatial.values()) < 2:
         raise DataError(
-            f"the image has {spatial['Y']} rows and {spatial['X']} columns; at least 2 of each "
-            "are needed to distinguish structure from noise."
+            f"the image has {n_of(spatial['Y'], 'row')} and {n_of(spatial['X'], 'column')}; at "
+            "least 2 of each are needed to distinguish structure from noise."
         )
     values = source.array()
     if not np.isfinite(values).all():

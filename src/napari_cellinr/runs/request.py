@@ -20,6 +20,7 @@ from napari_cellinr.io.safety.checkpoint_folder import CheckpointFolder
 from napari_cellinr.io.safety.lock import check_free
 from napari_cellinr.methods import method_of_fit
 from napari_cellinr.runs.starts import Continued, New, Resumed, Start, WarmStart, saved_steps
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -197,7 +198,7 @@ def _check_continued(fitted: Fitted, before: Stored | Fitted) -> None:
     if fitted.stopped == "user" and fitted.config.steps < least:
         raise FitError(
             "the fit was stopped before it could be continued; the saved fit of "
-            f"{least} steps is unchanged."
+            f"{n_of(least, 'step')} is unchanged."
         )
 
 

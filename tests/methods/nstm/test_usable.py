@@ -107,7 +107,8 @@ def test_a_single_frame_with_data_is_refused():
 
 @pytest.mark.parametrize("n_frames", [1, 2, 6])
 def test_frames_that_all_have_no_data_are_refused(n_frames):
-    with pytest.raises(DataError, match=f"all {n_frames} frames have no data"):
+    all_have = "the only frame has" if n_frames == 1 else f"all {n_frames} frames have"
+    with pytest.raises(DataError, match=f"{all_have} no data"):
         check_enough(dict.fromkeys(range(n_frames), "blank"), n_frames)
 
 

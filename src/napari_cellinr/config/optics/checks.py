@@ -128,8 +128,9 @@ def check_carriers(
     for index, row in enumerate(phases):
         if len(row) != len(orders):
             raise ConfigError(
-                f"{n_of(len(row), 'phase was', 'phases were')} given for frame {index}; one for "
-                f"each of the {len(orders)} orders is needed, null where the order is off."
+                f"{n_of(len(row), 'phase was', 'phases were')} given for the "
+                f"{n_of(len(orders), 'order')} of frame {index}; give one for each, null where the "
+                "order is off."
             )
     used = [any(row[order] is not None for row in phases) for order in range(len(orders))]
     if not phases or not all(used):
@@ -138,6 +139,6 @@ def check_carriers(
         return
     if len(modulations) != len(orders) or not all(0 < value <= 1 for value in modulations):
         raise ConfigError(
-            f"modulations {tuple(modulations)} were given; one number above 0 and up to 1 for "
-            f"each of the {len(orders)} orders is needed."
+            f"modulations {tuple(modulations)} were given for {n_of(len(orders), 'order')}; give a "
+            "number above 0 and up to 1 for each."
         )

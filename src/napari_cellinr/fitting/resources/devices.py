@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import n_of
 
 __all__ = ["available_devices", "choose_device", "numbered_devices"]
 
@@ -51,7 +52,8 @@ def _why_not_number(kind: str, number: str) -> str:
     count = torch.cuda.device_count() if kind == "cuda" else 1
     if number.isdecimal() and int(number) < count:
         return ""
-    return f"there are {count} devices of this kind, counted from 0"
+    are = "is" if count == 1 else "are"
+    return f"there {are} {n_of(count, 'device')} of this kind, counted from 0"
 
 
 def _why_no_cuda() -> str:

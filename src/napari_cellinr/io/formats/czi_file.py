@@ -98,8 +98,8 @@ def _image(path: Path, name: str, scene: Scene, facts: _Facts, limit: int) -> Im
     )
     missing, n_planes = scene.missing
     if missing > 0:
-        text = f"{path} lacks {missing} of {n_planes} planes of {name}, which are 0"
-        image = with_warnings(image, (f"{text}; crop the image, or select complete channels.",))
+        text = f"{path} lacks {missing} of {n_planes} planes of {name}; what is missing is 0"
+        image = with_warnings(image, (f"{text}. Crop the image, or select complete channels.",))
     return with_times(image, facts.times, path)
 
 

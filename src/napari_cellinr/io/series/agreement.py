@@ -157,7 +157,7 @@ def unlike(files: Sequence[Image], axes: str) -> tuple[str, ...]:
             f"{len(bad)} of {len(files)} files {'states' if len(bad) == 1 else 'state'} another "
             f"voxel size than the first: {bad[0].meta['source']} {_voxel(bad[0], others)}, "
             f"{first.meta['source']} {_voxel(first, others)}, which is used for all. If both are "
-            "right, the files do not belong into one image."
+            "right, the files do not belong to one image."
         )
     return (*texts, *(text for axis in axes if axis != "C" for text in _places(files, axis)))
 

@@ -204,7 +204,7 @@ def check_page(page: Any) -> None:
     expected = math.prod(key.chunked)
     if len(page.dataoffsets) < expected or len(page.databytecounts) < expected:
         raise ValueError(
-            f"corrupted: it lists {len(page.dataoffsets)} of {expected} parts of a plane"
+            f"corrupted: it lists {len(page.dataoffsets)} of {n_of(expected, 'part')} of a plane"
         )
     segment = math.prod(key.chunks) * key.dtype.itemsize
     if segment > max(_LARGEST_TILE, math.prod(key.shape) * key.dtype.itemsize):

@@ -187,7 +187,7 @@ def _of_imagej(
     found = fitted(axes, tuple(sizes[axis] for axis in axes), n_pages)
     repaired = series_from(pages[: math.prod(found.values())], found, "imagej")
     return [repaired], (
-        f"{opened.path} has {n_pages} planes, but its ImageJ description announces "
+        f"{opened.path} has {n_of(n_pages, 'plane')}, but its ImageJ description announces "
         f"{announced} ({_stated(stated)}); they are read as {read_as(found, n_pages)}",
     )
 

@@ -140,7 +140,7 @@ def _parsed(
         return None
     if method in _ONLY_IN_CONSOLE:
         raise FileError(
-            f"cellinr.{method} belongs into the console, not into a macro; remove the line."
+            f"cellinr.{method} belongs in the console, not into a macro; remove the line."
         )
     if method == "continue_fit":
         return continued(with_results(before), **_continuation(positional, keywords))

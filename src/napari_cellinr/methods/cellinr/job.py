@@ -34,6 +34,7 @@ from napari_cellinr.methods.cellinr.published.problem import prepare_published
 from napari_cellinr.methods.cellinr.recording.camera import without_pattern
 from napari_cellinr.methods.cellinr.recording.camera_maps import calibrated
 from napari_cellinr.methods.cellinr.recording.defects import Defects, find_defects
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -370,7 +371,9 @@ def _report(
     warnings = list(dict.fromkeys(texts))
     if n_missing:
         warnings.append(
-            f"The fit was stopped before {n_missing} of the images were fitted; they are unchanged."
+            "The fit was stopped before "
+            + n_of(n_missing, "image was fitted; it is", "images were fitted; they are")
+            + " unchanged."
         )
     elif not converged:
         warnings.append(unconverged_warning(next(o for o in outcomes if not o.converged)))

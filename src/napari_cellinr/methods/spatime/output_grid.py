@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.classic.sampling import MAX_FACTOR, Sampling, sampling, samplings
 from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -313,7 +314,7 @@ def _stamps(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.flo
         return tick * np.arange(n_frames, dtype=np.float64)
     if len(config.stamps) != n_frames:
         raise ConfigError(
-            f"{len(config.stamps)} time stamps were given for {n_frames} frames; one for each is "
-            "needed."
+            f"{n_of(len(config.stamps), 'time stamp was', 'time stamps were')} given for "
+            f"{n_of(n_frames, 'frame')}; one for each is needed."
         )
     return np.asarray(config.stamps, np.float64)

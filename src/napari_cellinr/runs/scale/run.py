@@ -234,8 +234,8 @@ class _Run:
         """Replace lost workers; wait longer each time."""
         if restarts > RESTARTS:
             raise FitError(
-                "the workers were lost again and again, perhaps for want of memory; finished parts "
-                "are kept. Use fewer workers, and go on with --resume."
+                "the workers were lost again and again, perhaps because memory ran out; finished "
+                "parts are kept. Use fewer workers, and go on with --resume."
             )
         yield self._progress("workers were lost; starting them again")
         self._reopen(workers)

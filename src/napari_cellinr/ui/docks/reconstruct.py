@@ -1,4 +1,4 @@
-"""The dock that reconstructs moving samples, and its `Task`."""
+"""The dock that reconstructs moving specimens, and its `Task`."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ TASK = Task(
     title="Reconstruct motion",
     noun="reconstruction",
     suffix="reconstructed",
-    empty_text="Drop a recording of a moving sample here, or try a simulated worm.",
+    empty_text="Drop a recording of a moving specimen here, or try a simulated worm.",
     sample="motion-worm",
     guide="reconstruct",
-    run_tip="Reconstruct the sample and its motion from all raw frames.",
+    run_tip="Reconstruct the specimen and its motion from all raw frames.",
     preview_tip="Quick result with few steps: the motion is approximate.",
     layers=layers_of,
     own_contrast=lambda config: True,
@@ -100,6 +100,6 @@ TASK = Task(
 
 
 class ReconstructDock(FitDock):
-    """The dock that reconstructs moving samples."""
+    """The dock that reconstructs moving specimens."""
 
     task = TASK

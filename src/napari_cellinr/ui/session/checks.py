@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.runs.estimates import advice
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from napari_cellinr.config import Config
@@ -25,9 +26,13 @@ def image_fault(image: Image) -> str:
 
     Only a part of the values is checked here; the job checks all of them.
     """
-    small = [f"{image.sizes[axis]} along {axis}" for axis in "YX" if image.sizes.get(axis, 0) < 2]
+    small = [
+        f"{n_of(image.sizes.get(axis, 0), 'pixel')} along {axis}"
+        for axis in "YX"
+        if image.sizes.get(axis, 0) < 2
+    ]
     if small:
-        return f"The image has {' and '.join(small)}; at least 2 of each are needed."
+        return f"The image has {' and '.join(small)}; at least 2 are needed."
     if _last and _last[0][0]() is image.data:
         return _last[0][1]
     fault = _value_fault(image)

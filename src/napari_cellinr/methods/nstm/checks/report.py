@@ -9,6 +9,7 @@ import numpy as np
 from napari_cellinr.fitting.report import environment
 from napari_cellinr.methods.nstm.checks.halves import CLOSE
 from napari_cellinr.methods.nstm.checks.texture import lost_part, motion_error, shown
+from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +107,9 @@ def report_of(
         )
     if not ended:
         warnings.append(
-            f"The fit {_why(outcome.stopped)} after {outcome.steps} of {problem.config.steps} "
-            "steps: fine detail and motion are missing. Do not measure motion on this result."
+            f"The fit {_why(outcome.stopped)} after {outcome.steps} of "
+            f"{n_of(problem.config.steps, 'step')}: fine detail and motion are missing. Do not "
+            "measure motion on this result."
         )
     elif problem.other_error is not None and not moves:
         errors = outcome.held_out, problem.other_error
@@ -291,8 +293,8 @@ def _no_motion(
         )
     if smallest is not None and smallest <= SEEN * reach:
         return (
-            f"{sentence} Parts of the frames exclude motion of {smallest:.0f} pixels or more, by "
-            "their likelihood; smaller motion may be missed."
+            f"{sentence} Parts of the frames exclude motion of {n_of(round(smallest), 'pixel')} "
+            "or more, by their likelihood; smaller motion may be missed."
         )
     if rejected is not None and rejected.error > UNDETERMINED:
         return (

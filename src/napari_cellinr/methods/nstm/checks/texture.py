@@ -90,7 +90,9 @@ def lost_part(
 def doubted_texture(problem: NSTMProblem) -> float:
     """Return which part of the texture of a fit may be lost, so that another motion is tried.
 
-    Here the error counts that nine of ten points do not reach, not the usual one.
+    Here the error counts that nine of ten points do not reach, not the usual one, and all texture
+    counts, also that of the noise of a phase, which `shown` leaves out: to try another motion once
+    too often costs time only, since the better fit is kept.
 
     Parameters
     ----------

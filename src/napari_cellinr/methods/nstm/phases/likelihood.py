@@ -161,7 +161,7 @@ def local_motion(
             if is_stopped():
                 return None
             found.append(_of_part(frames, inverse, grid, times, place, speeds, width))
-        products = _of_parts(frames, grid, times, found, width)
+        products = _of_parts(frames, grid, found, width)
     shifts, weights, curves = (
         np.stack(values) for values in zip(*(part[1:] for part in found), strict=True)
     )
@@ -199,7 +199,6 @@ def part_places(sides: tuple[int, ...]) -> NDArray[np.float64]:
 def _of_parts(
     frames: NDArray[np.floating],
     grid: tuple[int, int],
-    times: NDArray[np.float64],
     found: Sequence[_Part],
     width: float,
 ) -> NDArray[np.complexfloating]:
@@ -211,8 +210,6 @@ def _of_parts(
         Contrast, (frames, Y, X).
     grid
         Size of the transform, (Y, X).
-    times
-        Of the frames, -0.5 at the first and 0.5 at the last, (frames,).
     found
         The parts and their motion.
     width

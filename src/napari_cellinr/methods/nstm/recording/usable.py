@@ -101,10 +101,10 @@ def check_enough(without: Mapping[int, str], n_frames: int) -> None:
     left = [number for number in range(n_frames) if number not in without]
     if len(left) < min(2, n_frames):
         but = f"frames but frame {left[0] + 1} of {n_frames}" if left else f"{n_frames} frames"
+        none = f"all {but} have" if n_frames > 1 else "the only frame has"
         raise DataError(
-            f"all {but} have no data (they are blank, dark or repeated); a "
-            "reconstruction from several frames needs at least 2 that show the specimen. Give more "
-            "frames."
+            f"{none} no data (blank, dark or repeated); a reconstruction from several frames needs "
+            "at least 2 that show the specimen. Give more frames."
         )
 
 

@@ -51,6 +51,12 @@ _PARTLY: Final = 0.1  # largest part without data of a line next to those that w
 _MOVED: Final = 0.1  # largest part of its size by which registration moves one frame
 _MOST: Final = 0.25  # largest part of the frames; if more lack something, the series is like that
 
+_IN_PLACE = {
+    True: "a plane interpolated along Z takes its place",
+    False: "planes interpolated along Z take their place",
+}
+"""What is done about one plane, and about several."""
+
 
 def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     """Return what is wrong with frames that show nothing new, by their position from 0.
@@ -208,15 +214,18 @@ def without_lost_parts(
         lost = sorted({*planes.get(number, ()), *copies.get(number, ())})
         repaired[number] = _without_planes(repaired[number], lost)
     if copies:
+        one, named = _planes(copies)
+        what = "a plane that is" if one else "planes that are"
         texts.append(
-            f"{_named(sorted(copies), len(frames))} planes that are the same as the plane before "
-            f"them to the bit, as if stored twice ({_plane_list(copies)}); planes interpolated "
-            "along Z take their place."
+            f"{_named(sorted(copies), len(frames))} {what} the same as the plane before "
+            f"{'it' if one else 'them'} to the bit, as if stored twice ({named}); "
+            f"{_IN_PLACE[one]}."
         )
     if planes:
+        one, named = _planes(planes)
         texts.append(
-            f"{_named(sorted(planes), len(frames))} planes without data, or with a part without "
-            f"data ({_plane_list(planes)}); planes interpolated along Z take their place."
+            f"{_named(sorted(planes), len(frames))} {'a plane' if one else 'planes'} without data, "
+            f"or with a part without data ({named}); {_IN_PLACE[one]}."
         )
     if lines:
         texts.append(
@@ -245,25 +254,33 @@ def without_impossible_voxels(
     for number, mask in masks.items():
         repaired[number] = interpolated(frames[number], mask)
     n_voxels = sum(int(mask.sum()) for mask in masks.values())
+    one = n_voxels == 1
+    what = "one voxel of an impossible value" if one else "voxels of impossible values"
     return repaired, [
-        f"{_named(sorted(masks), len(frames))} voxels of impossible values ({n_voxels} in all), "
-        "far outside of all others; they were replaced by their neighbours."
+        f"{_named(sorted(masks), len(frames))} {what}{'' if one else f' ({n_voxels} in all)'}, far "
+        f"outside of all others; {'it was' if one else 'they were'} replaced by "
+        f"{'its' if one else 'their'} neighbours."
     ]
 
 
-def _plane_list(planes: Mapping[int, Sequence[int]]) -> str:
-    """Return the numbers of planes of any frame, from 1."""
-    return number_list(sorted({plane + 1 for own in planes.values() for plane in own}))
+def _planes(planes: Mapping[int, Sequence[int]]) -> tuple[bool, str]:
+    """Return whether it is the same plane in all frames, and the planes by number, from 1."""
+    numbers = sorted({plane + 1 for own in planes.values() for plane in own})
+    one = len(numbers) == 1
+    return one, f"plane{'s' * (not one)} {number_list(numbers)}"
 
 
 def _kept_text(planes: Mapping[int, Sequence[int]], n_frames: int) -> list[str]:
     """Return a sentence about planes without data at an end of a stack, which stay."""
     if not planes:
         return []
+    one, named = _planes(planes)
+    it, were = ("it", "it was") if one else ("them", "they were")
     return [
-        f"{_named(sorted(planes), n_frames)} planes without data at an end of the stack "
-        f"({_plane_list(planes)}); they stay, since there may be nothing, and finer planes next "
-        "to them are too dark if they were lost. Leave them out with a crop then."
+        f"{_named(sorted(planes), n_frames)} {'a plane' if one else 'planes'} without data at an "
+        f"end of the stack ({named}); {'it stays' if one else 'they stay'}, since there may be no "
+        f"specimen. If {were} lost, finer planes next to {it} are too dark: leave {it} out with "
+        "a crop."
     ]
 
 

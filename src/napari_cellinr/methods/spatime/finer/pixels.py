@@ -9,7 +9,7 @@ share of fine detail that the recorded image has.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from scipy.ndimage import gaussian_filter
 from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
 from napari_cellinr.classic.estimate import nlm
 from napari_cellinr.classic.sampling import sampling
-from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.fitting.problem import Problem
 from napari_cellinr.methods.spatime.between.noise import is_plausible
 from napari_cellinr.methods.spatime.finer.blur import coarser, measured_blur
+from napari_cellinr.methods.spatime.finer.correction import Correction
 from napari_cellinr.methods.spatime.finer.sections import MEANS, NOISY_MEANS
 from napari_cellinr.methods.spatime.model import MARGIN, PixelModel
 
@@ -58,12 +59,6 @@ MOST_PIXELS: Final = 2**20
 
 MOST_FRAMES: Final = 6
 """Largest number of frames that are learnt from."""
-
-EVERY: Final = 40
-"""Steps between two evaluations of the held-out error."""
-
-FINAL_RATE: Final = 0.03
-"""Learning rate at the end as a part of the first."""
 
 MOST_GRAIN: Final = 0.3
 """Largest grain of noise, in pixels, with which finer pixels are learnt."""
@@ -184,7 +179,7 @@ def pixel_examples(
     return min(made, key=lambda e: float(np.mean((e.base - e.truth) ** 2)))
 
 
-class PixelsProblem(Problem):
+class PixelsProblem(Correction, Problem):
     """The network that corrects interpolated pixels, and examples to learn from.
 
     The held-out error is the mean squared error on the middle strip of each plane; before the first
@@ -202,12 +197,13 @@ class PixelsProblem(Problem):
         Where to compute.
     """
 
+    model: PixelModel
+
     def __init__(
         self, examples: PixelExamples, *, steps: int, rate: float, seed: int, device: torch.device
     ) -> None:
         self._examples = examples
-        self._steps, self._rate, self._device = steps, rate, device
-        self._random = np.random.default_rng(seed)
+        super().__init__(steps=steps, rate=rate, seed=seed, device=device)
         self._error = max(float((examples.truth - examples.base).std()), 1e-9)
         level, contrast = float(examples.coarse.mean()), float(examples.coarse.std())
         with torch.random.fork_rng(devices=[]):  # the first weights of the network
@@ -223,21 +219,6 @@ class PixelsProblem(Problem):
             *range(2 * strip - sizes[0] + 1),
             *range(3 * strip, examples.coarse.shape[1] - sizes[0] + 1),
         ]
-
-    @property
-    def device(self) -> torch.device:
-        """The device that the network is on."""
-        return self._device
-
-    def schedule(self) -> Schedule:
-        """Return a linear fall of the rate; the result is the best step."""
-        return Schedule(
-            FINAL_RATE, EVERY, linear=True, keeps_best=True, steps=self._steps, is_stored=False
-        )
-
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Return the weights of the network."""
-        return [{"params": list(self.model.parameters()), "lr": self._rate}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the mean squared error on random patches, in that of interpolation."""

@@ -8,7 +8,7 @@ like planes along Z, and a network learns to undo that.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from napari_cellinr.classic.camera.anscombe import stabilise, unstabilise
 from napari_cellinr.classic.estimate import nlm
-from napari_cellinr.fitting.problem import Problem, Schedule
+from napari_cellinr.fitting.problem import Problem
 from napari_cellinr.methods.spatime.between.noise import is_plausible, white_noise
+from napari_cellinr.methods.spatime.finer.correction import Correction
 from napari_cellinr.methods.spatime.finer.sections import KINDS, MEANS, NOISY_MEANS, Samples
 from napari_cellinr.methods.spatime.model import PlaneModel
 
@@ -44,12 +45,6 @@ __all__ = [
 
 FEWEST = 5
 """Planes that are needed for learning: one of so many is held out."""
-
-EVERY = 40
-"""Steps between two evaluations of the held-out error."""
-
-FINAL_RATE = 0.03
-"""Learning rate at the end as a part of the first."""
 
 MOST_EXAMPLES = 6
 """Largest number of frames from which finer planes are learnt."""
@@ -236,7 +231,7 @@ def best_interpolation(examples: TrainingPlanes, factor: float) -> Samples:
     return Samples(min(found, key=lambda k: found[k]))
 
 
-class PlanesProblem(Problem):
+class PlanesProblem(Correction, Problem):
     """The network that corrects interpolated planes, and planes to learn from.
 
     It learns from four of five planes. The held-out error is the mean squared error on the fifth;
@@ -260,6 +255,8 @@ class PlanesProblem(Problem):
         Where to compute.
     """
 
+    model: PlaneModel
+
     def __init__(
         self,
         examples: TrainingPlanes,
@@ -272,29 +269,13 @@ class PlanesProblem(Problem):
         device: torch.device,
     ) -> None:
         self._examples, self._factor = examples, factor
-        self._steps, self._rate, self._device = steps, rate, device
-        self._random = np.random.default_rng(seed)
+        super().__init__(steps=steps, rate=rate, seed=seed, device=device)
         with torch.random.fork_rng(devices=[]):  # the first weights of the network
             torch.manual_seed(seed)
             pinned = isinstance(examples.sections, Samples)
             self.model = PlaneModel(latent, pinned).to(device)
         self._held = examples.planes[FEWEST - 1 :: FEWEST]
         self._training = np.delete(examples.planes, np.s_[FEWEST - 1 :: FEWEST], axis=0)
-
-    @property
-    def device(self) -> torch.device:
-        """The device that the network is on."""
-        return self._device
-
-    def schedule(self) -> Schedule:
-        """Return a linear fall of the rate; the result is the best step."""
-        return Schedule(
-            FINAL_RATE, EVERY, linear=True, keeps_best=True, steps=self._steps, is_stored=False
-        )
-
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Return the weights of the network."""
-        return [{"params": list(self.model.parameters()), "lr": self._rate}]
 
     def loss(self, step: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the mean squared error on random patches, in squares of the range.
