@@ -26,6 +26,7 @@ from napari_cellinr.methods.spatime.between.choice import (
     errors_of_flows,
     random_part,
 )
+from napari_cellinr.methods.spatime.between.damaged import middle_frame
 from napari_cellinr.methods.spatime.between.faults import good_neighbours
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import (
@@ -55,10 +56,12 @@ from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.stages import (
     followed_intervals,
     held_out_frames,
+    intervals_beside,
     is_between,
     needs_motion,
     needs_pixels,
     needs_planes,
+    recorded_interval,
     spread,
 )
 from napari_cellinr.methods.spatime.state import (
@@ -251,7 +254,8 @@ class ChannelFit:
         """The noise of the frames, in grey levels."""
         if self.chosen is not None:
             return self.chosen.noise
-        return estimate_noise(self.series.frames[len(self.series.frames) // 2])
+        frames = self.series.frames
+        return estimate_noise(frames[middle_frame(self.faulty, len(frames))])
 
     @cached_property
     def _places(self) -> Places:
@@ -331,34 +335,33 @@ class ChannelFit:
 
     def _frames(self) -> Iterator[Work]:
         """Fit the motion of one interval after the other, and render its frames at once."""
-        state, finished = self.state, self._finished
-        intervals = self._followed
-        for place, when in enumerate(times_of(self.grid)):
-            for interval in self._beside(when, intervals):
-                if interval_stage(interval) in finished or state.over:
-                    continue
-                which = f"interval {intervals.index(interval) + 1} of {len(intervals)}"
-                before = state.step
-                stage = f"following motion, {which}"
-                yield self._follow_motion(self.series, interval, stage, self._motion)
-                if not state.over:
-                    finished.note(interval_stage(interval), state.step - before)
+        state = self.state
+        times = times_of(self.grid)
+        for place, when in enumerate(times):
+            yield from self._motion_beside(when)
             if is_between(when) and not (self._is_compared or state.over):
-                yield self._compare_noise(int(np.floor(when)))
+                compared = recorded_interval(times, self.faulty)
+                yield from self._motion_beside(compared + 0.5)
+                if not state.over:
+                    yield self._compare_noise(compared)
             if state.output is not None:
                 yield self._render(place, when)
 
-    def _beside(self, when: float, intervals: Sequence[int]) -> list[int]:
-        """Return the intervals whose motion is needed to render a frame."""
-        if is_between(when):
-            first = int(np.floor(when))
-            needed = [first - 1, first, first + 1]
-        else:
-            needed = [] if self.series.removed is None else [round(when) - 1, round(when)]
-        return [interval for interval in needed if interval in intervals]
+    def _motion_beside(self, when: float) -> Iterator[Work]:
+        """Fit the motion of the intervals that are needed to render a frame."""
+        intervals, finished = self._followed, self._finished
+        is_smoothed = self.series.removed is not None
+        for interval in intervals_beside(when, intervals, recorded=is_smoothed):
+            if interval_stage(interval) in finished or self.state.over:
+                continue
+            before, number = self.state.step, intervals.index(interval) + 1
+            stage = f"following motion, interval {number} of {len(intervals)}"
+            yield self._follow_motion(self.series, interval, stage, self._motion)
+            if not self.state.over:
+                finished.note(interval_stage(interval), self.state.step - before)
 
     def _compare_noise(self, interval: int) -> Work:
-        """Measure how much noise the first made frame lacks; warn if that can be seen."""
+        """Measure how much noise a made frame lacks; warn if that can be seen."""
         series, state = self.series, self.state
         self._is_compared = True
         given, seed = series.frames[interval], self.config.seed
@@ -385,8 +388,7 @@ class ChannelFit:
                     stage, partial(_frame, series, when, self.grid), state.monitor
                 )
         if made is None:
-            quick = series.interpolated()
-            made = _frame(quick, when, self.grid)
+            made = _frame(series.interpolated(), when, self.grid)
         state.output.data[place, self.number] = made
         state.step += 1
         yield from state.report(stage)

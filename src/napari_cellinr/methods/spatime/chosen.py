@@ -11,9 +11,10 @@ from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.classic.frames.bad_frames import is_noise
 from napari_cellinr.methods.spatime.between.blending import ATTENUATIONS, FULL, STATIC, blended
+from napari_cellinr.methods.spatime.between.damaged import middle_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,19 +87,21 @@ class Chosen:
         return {**vars(self), **places, "noise": vars(self.noise)}
 
     @classmethod
-    def of_fit(cls, fitted: Fitted) -> Chosen:
+    def of_fit(cls, fitted: Fitted, faulty: Collection[int] = ()) -> Chosen:
         """Return what was chosen in a fit of one channel.
 
         Parameters
         ----------
         fitted
             The fit.
+        faulty
+            Positions of frames that were replaced.
         """
         model = fitted.model["channels"][0]
         frames = fitted.state["0.frames"].numpy()
         low, high = map(float, np.percentile(frames, GREY_LEVELS))
         span = max(high - low, LEAST_SPAN)
-        noise = estimate_noise(frames[len(frames) // 2])
+        noise = estimate_noise(frames[middle_frame(faulty, len(frames))])
         attenuation, reliability = model["blending"]["attenuation"], model["motion_reliability"]
         return cls(
             model["flow"], attenuation, reliability, low, span, noise,

@@ -345,11 +345,18 @@ def fault_warnings(faults: Mapping[int, str], n_frames: int) -> list[str]:
     n_frames
         Of the series.
     """
-    return [
-        f"Frame {number + 1} of {n_frames} is {_FAULTS[kind]}: it was left out, and a frame made "
-        "from its neighbours takes its place."
-        for number, kind in faults.items()
-    ]
+    texts = []
+    for number, kind in faults.items():
+        before, after = good_neighbours(number, faults, n_frames)
+        instead = (
+            f"frame {before + 1} takes its place"
+            if before == after
+            else "a frame made from its neighbours takes its place"
+        )
+        texts.append(
+            f"Frame {number + 1} of {n_frames} is {_FAULTS[kind]}: it was left out, and {instead}."
+        )
+    return texts
 
 
 def good_neighbours(frame: int, faulty: Collection[int], n_frames: int) -> tuple[int, int]:
