@@ -336,11 +336,10 @@ class ChannelFit:
     def _frames(self) -> Iterator[Work]:
         """Fit the motion of one interval after the other, and render its frames at once."""
         state = self.state
-        times = times_of(self.grid)
-        for place, when in enumerate(times):
+        for place, when in enumerate(times_of(self.grid)):
             yield from self._motion_beside(when)
             if is_between(when) and not (self._is_compared or state.over):
-                compared = recorded_interval(times, self.faulty)
+                compared = recorded_interval(times_of(self.grid), self.faulty)
                 yield from self._motion_beside(compared + 0.5)
                 if not state.over:
                     yield self._compare_noise(compared)
