@@ -13,7 +13,7 @@ import tifffile
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
 from napari_cellinr.image.rules import suggestion
-from napari_cellinr.io.findings import with_warnings
+from napari_cellinr.io.findings import first_of_several, with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.plausible import unused
@@ -125,6 +125,8 @@ def _read_checked(path: Path, request: _Request) -> list[Image | CellINRError]:
     ]
     if len(images) == 1 and isinstance(images[0], CellINRError):
         raise images[0]
+    if len(images) < len(every) and isinstance(images[0], Image):
+        images[0] = first_of_several(images[0])
     arrays = [image.data for image in images if isinstance(image, Image)]
     if all(isinstance(array, np.ndarray) for array in arrays):
         file.close()  # also closes the other files of a multi-file series
