@@ -14,6 +14,7 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.orders import order_texts
 from napari_cellinr.classic.frames.repeats import repeats
 from napari_cellinr.classic.frames.unsteady import exposure_texts, uneven_exposures
 from napari_cellinr.errors import DataError
@@ -181,7 +182,7 @@ def frame_warnings(
         True if the brightness of each frame is fitted, so that it may be uneven.
     """
     patterns = config.optics.frames_per_set if is_comparable(config.optics) else 0
-    uneven = [] if gains else exposure_warnings(measurement.frames, patterns, plan.without)
+    uneven = unsteady_warnings(measurement.frames, patterns, plan.without, gains)
     begins = np.unique(plan.moments.numpy()[:: config.optics.frames_per_set])
     gaps = gap_warnings(begins * (plan.last - plan.first))
     unusable = unusable_warnings(plan.bad, plan.without)
@@ -199,10 +200,10 @@ def is_comparable(optics: Any) -> bool:
     return not optics.AXES or any("T" in axes for axes in optics.AXES)
 
 
-def exposure_warnings(
-    frames: NDArray[np.float32], patterns: int, without: Collection[int]
+def unsteady_warnings(
+    frames: NDArray[np.float32], patterns: int, without: Collection[int], gains: object
 ) -> list[str]:
-    """Return sentences about frames that are brighter or darker as a whole than those around them.
+    """Return sentences about frames of another brightness as a whole, or of several channels.
 
     Parameters
     ----------
@@ -212,9 +213,11 @@ def exposure_warnings(
         Number of frames of one set; those of the same pattern are compared. 0 if all differ.
     without
         Positions of frames that are left out.
+    gains
+        True if the brightness of each frame is fitted.
     """
     changes: dict[int, float] = {}
-    for pattern in range(patterns):
+    for pattern in () if gains else range(patterns):
         places = range(pattern, len(frames), patterns)
         others = [place for place, number in enumerate(places) if number in without]
         found = uneven_exposures(frames[pattern::patterns], others)
@@ -224,7 +227,8 @@ def exposure_warnings(
         "scene and the motion near it may be wrong. Divide frames by their light, or set "
         "brightness to on."
     )
-    return exposure_texts(changes, frames, effect, max(patterns, 1))
+    texts = exposure_texts(changes, frames, effect, max(patterns, 1))
+    return [*texts, *(order_texts(frames, without) if patterns == 1 else [])]
 
 
 def gap_warnings(times: NDArray[Any]) -> list[str]:

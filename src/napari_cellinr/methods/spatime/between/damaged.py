@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.orders import order_texts
 from napari_cellinr.classic.frames.unsteady import (
     exposure_texts,
     jump_texts,
@@ -110,7 +111,8 @@ def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[
     others = {*faulty, *kinds}
     effect = "recorded frames are kept, and frames made beside it have a brightness between."
     texts += exposure_texts(uneven_exposures(frames, others), frames, effect)
-    return texts + jump_texts(jumps(frames, others))
+    order = order_texts(frames, others)
+    return [*texts, *(order or jump_texts(jumps(frames, others)))]
 
 
 def middle_frame(faulty: Collection[int], n_frames: int) -> int:
