@@ -127,8 +127,7 @@ class Fitted:
     roles
         Role of each of `images`: `result`, `background`, `motion`, …
     source
-        Geometry of the image that was fitted: `axes, shape, scale, units, translate, …`, and
-        the `digest` of its values.
+        Geometry of the fitted image, `axes, shape, scale, units, …`, and `digest` of its values.
     model
         Shape and settings of the fitted model, ready for JSON: with `state`, all that is needed
         to build it again. The model module of the method describes the keys.

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import rules
+from napari_cellinr.image.frame_times import times_of_part, without_times
 from napari_cellinr.image.indexing import part_of, refused
 from napari_cellinr.image.rules import AXES, UNCALIBRATED, check, measure_the_same
 from napari_cellinr.image.shown import as_html, as_text
@@ -231,7 +232,8 @@ class Image:
     def with_voxel_size(self, unit: str = "micrometer", **steps: float) -> Self:
         """Return the same array with other steps, for example `Z=0.4`.
 
-        Its position, counted in elements, stays the same.
+        Its position, counted in elements, stays the same. A step along `T` replaces what is known
+        of the times of single frames.
 
         Parameters
         ----------
@@ -262,6 +264,7 @@ class Image:
             scale=scale,
             units=units,
             translate=tuple(start * (new / old) for start, old, new in moved),
+            meta=without_times(self.meta) if "T" in steps else self.meta,
         )
 
     def canonical(self) -> Self:
@@ -328,11 +331,13 @@ class Image:
         channels = self.channels
         if channels and "C" in self.axes:
             channels = channels[parts[self.axes.index("C")]]
+        shown = parts[self.axes.index("T")] if "T" in self.axes else slice(None)
         return replace(
             self,
             data=self.data[tuple(parts)],
             translate=tuple(start + part.start * step for start, part, step in moved),
             channels=channels,
+            meta=times_of_part(self, shown),
         )
 
     def take(self, axis: str, index: int) -> Self:

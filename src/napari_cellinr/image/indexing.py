@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from napari_cellinr.errors import AxesError
+from napari_cellinr.image.frame_times import times_of_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +96,8 @@ def _sliced(image: Image, axis: str, part: slice) -> Image:
     key = (slice(None),) * place + (slice(None, None, step),)
     scale = tuple(s * step if i == place else s for i, s in enumerate(image.scale))
     names = image.channels[::step] if axis == "C" else image.channels
-    return image.like(image.data[key], scale=scale, channels=names)
+    meta = times_of_part(image, slice(None, None, step)) if axis == "T" else image.meta
+    return image.like(image.data[key], scale=scale, channels=names, meta=meta)
 
 
 def refused(sign: str) -> Callable[..., Never]:

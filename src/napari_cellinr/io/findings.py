@@ -9,7 +9,18 @@ from napari_cellinr.errors import FileWarning, warn
 if TYPE_CHECKING:
     from napari_cellinr.image import Image
 
-__all__ = ["WARNINGS", "told", "warnings_of", "with_warnings"]
+__all__ = [
+    "FIRST",
+    "WARNINGS",
+    "first_of_several",
+    "is_first_of_several",
+    "told",
+    "warnings_of",
+    "with_warnings",
+]
+
+FIRST = "first_of_several"
+"""Key in `Image.meta` of an image whose file has others, which were not read."""
 
 WARNINGS = "warnings"
 """Key in `Image.meta` of sentences about the file; reports of fits repeat them."""
@@ -42,3 +53,19 @@ def told(image: Image) -> Image:
     for text in warnings_of(image):
         warn(text, FileWarning)
     return image
+
+
+def first_of_several(image: Image) -> Image:
+    """Return an image with a mark that it is the first of several in its file.
+
+    Parameters
+    ----------
+    image
+        The image.
+    """
+    return image.like(image.data, meta={**image.meta, FIRST: True})
+
+
+def is_first_of_several(image: Image) -> bool:
+    """Return whether `read` left out other images of the file."""
+    return bool(image.meta.get(FIRST, False))

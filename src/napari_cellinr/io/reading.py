@@ -6,7 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_cellinr.errors import CellINRError, FileError, FileWarning, warn
-from napari_cellinr.io.findings import told
+from napari_cellinr.io.findings import first_of_several, told
 from napari_cellinr.io.lazy import lazy_above as usual_limit
 from napari_cellinr.io.metadata.plausible import with_plausible_steps
 from napari_cellinr.io.names import (
@@ -85,7 +85,8 @@ def read(
     ('TYX', 0.1, (1, 8, 9))
     """
     parts = _read(path, axes, level, lazy_above, stack_axis, first=True, colours=False)
-    return _good(parts)[0]
+    found = _good(parts)[0]
+    return first_of_several(found) if len(parts) > 1 else found
 
 
 def read_all(

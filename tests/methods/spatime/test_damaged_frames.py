@@ -92,3 +92,35 @@ def test_the_noise_that_was_removed_is_that_of_a_good_frame():
     fit = superresolve(Image(frames, "TYX"), scale={"t": 2}, noise="remove", **QUICK)
     (settings,) = fit.model["channels"]
     assert float(Noise(**settings["removed"]).sd(20)) == pytest.approx(6, rel=0.3)
+
+
+def flickering(frames, **settings):
+    fitted = superresolve(Image(frames, "TYX"), scale={"t": 2}, **{**QUICK, **settings})
+    (text,) = [text for text in fitted.warnings if "a movie flickers" in text] or [""]
+    return fitted, text
+
+
+@pytest.mark.parametrize("number", [0, 4, 8])
+def test_noise_is_that_of_recorded_frames_not_of_one_that_was_made(number):
+    """A frame made from two others has half of the variance; frame 4 is in the middle."""
+    _, frames = moving()
+    frames[number] = 0
+    _, text = flickering(frames)
+    assert float(text.split("noise of ")[1].split()[0]) == pytest.approx(6, rel=0.15)
+    fitted, _ = flickering(frames, noise="match")
+    found = fitted.images[0].array()[:, :10]  # rows without the blob
+    made = [n for n in range(1, 17, 2) if not 2 * number - 2 < n < 2 * number + 2]
+    assert np.mean([found[n].std() for n in made]) == pytest.approx(6, rel=0.1)
+
+
+def test_a_channel_of_one_value_does_not_flicker():
+    frames = np.stack([moving()[1], np.full((9, 40, 48), 7, np.float32)], 1)
+    fitted = superresolve(Image(frames, "TCYX"), scale={"t": 2}, **QUICK)
+    assert sum("a movie flickers" in text for text in fitted.warnings) == 1
+
+
+def test_what_takes_the_place_of_a_frame_at_an_end_is_the_next_one():
+    _, frames = moving()
+    frames[8] = 0
+    fitted, _ = flickering(frames)
+    assert any("left out, and frame 8 takes its place" in text for text in fitted.warnings)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
 
 from napari_cellinr.classic.camera.defects import empty_part
+from napari_cellinr.classic.frames.views import overlap, parts_of, shift_of, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["strange_frames"]
 
-_SIZE = 64  # most pixels along each axis of the means that are compared
 _SMOOTH, _WIDE = 1.5, 5.0  # standard deviations in those pixels of the Gaussian means between
 # which structures are compared
 _ALIKE = 0.6  # least correlation of the frames before and after
@@ -59,7 +59,7 @@ def strange_frames(
         Position, and a word: `bright`, `dim` or `unlike`.
     """
     good = [number for number in range(len(frames)) if number not in others]
-    views = {number: _view(frames[number]) for number in good}
+    views = {number: view_of(frames[number]) for number in good}
     empty = {number: _empty(frames[number]) for number in good}
     found: dict[int, str] = {}
     for before, number, after in zip(good, good[1:], good[2:], strict=False):
@@ -80,17 +80,7 @@ def strange_frames(
 def _empty(frame: NDArray[Any]) -> NDArray[np.bool_] | None:
     """Return where a view has no data in some plane; None if it has data everywhere."""
     mask = empty_part(np.asarray(frame))
-    return None if mask is None else _view(mask) > 0
-
-
-def _view(frame: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the means over Z, and over squares of pixels such that few are left."""
-    plane = np.asarray(frame, np.float64)
-    plane = plane.mean(axis=0) if plane.ndim > 2 else plane
-    rows, columns = (max(1, -(-size // _SIZE)) for size in plane.shape)
-    plane = plane[: plane.shape[0] // rows * rows, : plane.shape[1] // columns * columns]
-    means = plane.reshape(plane.shape[0] // rows, rows, -1, columns).mean(axis=(1, 3))
-    return np.asarray(means)
+    return None if mask is None else view_of(mask) > 0
 
 
 def _exposure(
@@ -114,14 +104,7 @@ def _exposure(
 
 def _block_means(view: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of each of the parts of a frame."""
-    return np.array([part.mean() for part in _parts(view, 1)])
-
-
-def _parts(view: NDArray[np.float64], least: int) -> list[NDArray[np.float64]]:
-    """Return up to `_BLOCKS` parts along each axis, of at least so many pixels."""
-    counts = [int(np.clip(size // least, 1, _BLOCKS)) for size in view.shape]
-    rows = np.array_split(view, counts[0], axis=0)
-    return [part for row in rows for part in np.array_split(row, counts[1], axis=1)]
+    return np.array([part.mean() for part in parts_of(view, 1, _BLOCKS)])
 
 
 def _is_unlike(
@@ -165,20 +148,16 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
         Those of another, NaN where they are not known.
     """
     centred = [np.nan_to_num(values - np.nanmean(values)) for values in (one, other)]
-    product = np.fft.irfft2(np.conj(np.fft.rfft2(centred[0])) * np.fft.rfft2(centred[1]), one.shape)
-    peak = np.unravel_index(int(np.argmax(product)), one.shape)
-    shift = [(int(p) + n // 2) % n - n // 2 for p, n in zip(peak, one.shape, strict=True)]
+    shift = shift_of(centred[0], centred[1])
     return max(_at_shift(one, other, (0, 0)), _at_shift(one, other, shift))
 
 
 def _at_shift(one: NDArray[np.float64], other: NDArray[np.float64], shift: Sequence[int]) -> float:
     """Return the median correlation if the second has moved by a shift."""
-    size = one.shape
-    first = one[tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(shift, size, strict=True))]
-    second = other[
-        tuple(slice(max(0, s), n - max(0, -s)) for s, n in zip(shift, size, strict=True))
-    ]
-    pairs = list(zip(_parts(first, _PART), _parts(second, _PART), strict=True))
+    first, second = overlap(one, other, shift)
+    pairs = list(
+        zip(parts_of(first, _PART, _BLOCKS), parts_of(second, _PART, _BLOCKS), strict=True)
+    )
     most = max(float(part.var()) for part, _ in pairs)
     pairs = [(part, own) for part, own in pairs if part.var() > _STRUCTURE * most]
     found = [_of_part(part, own) for part, own in pairs if np.isfinite(own).mean() > _KNOWN]

@@ -124,8 +124,8 @@ def add_reading_options(parser: Parser) -> None:
 def add_choice_options(reading: Any) -> None:
     """Declare the options that select one of several images."""
     reading.add_argument(
-        "--series", metavar="N", type=int, default=0,
-        help="take this image of a file with several images; the first is 0",
+        "--series", metavar="N", type=int,
+        help="take this image of a file with several images; the first is 0 (default: the first)",
     )  # fmt: skip
     reading.add_argument(
         "--level", metavar="N", type=int, default=0,
@@ -144,14 +144,21 @@ def read_chosen(options: Namespace) -> Image:
     """
     from napari_cellinr.errors import FileError
     from napari_cellinr.io import read, read_all
+    from napari_cellinr.io.findings import is_first_of_several
 
     choice: dict[str, Any] = {
         "axes": options.axes,
         "level": options.level,
         "stack_axis": options.stack,
     }
-    if options.series == 0:
+    if not options.series:
         first: Image = read(options.input, **choice)
+        if options.series is None and is_first_of_several(first):
+            say_warning(
+                f"{without_secrets(options.input)} holds several images; the first, {first.name}, "
+                "is used. Choose another one with --series 1, 2 and so on; info lists them, and "
+                "batch --every-series processes all."
+            )
         return first
     images: list[Image] = read_all(options.input, **choice)
     if not 0 <= options.series < len(images):

@@ -184,7 +184,7 @@ def source_of(options: Namespace) -> Source:
         path=given if "://" in given else str(place_of(given).absolute()),
         axes=options.axes,
         level=options.level,
-        series=options.series,
+        series=options.series or 0,
         stack=options.stack,
         channel=options.channel,
         voxel=dict(options.voxel),

@@ -12,9 +12,14 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
 from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 from napari_cellinr.io.metadata.rotation import AFFINE_KEYS, is_rotated
+from napari_cellinr.io.metadata.times import TIMES, are_even, times_of, uneven_text
+from napari_cellinr.io.metadata.units import TIMES as UNITS
 from napari_cellinr.io.metadata.units import Step, convert
 
 __all__ = ["KEY", "note", "printable", "restore"]
@@ -32,7 +37,7 @@ def printable(text: str) -> str:
 
 
 def note(image: Image) -> str:
-    """Return axes, shape, steps, units, position and channel names as one line of ASCII JSON."""
+    """Return axes, shape, steps, units, position, names and more as one line of ASCII JSON."""
     facts: dict[str, Any] = {
         "axes": image.axes,
         "shape": image.shape,
@@ -41,6 +46,9 @@ def note(image: Image) -> str:
         "translate": image.translate,
         "channels": image.channels,
     }
+    times = times_of(image)
+    if not are_even(times) and np.isfinite(times).all():
+        facts[TIMES] = times
     if "displacement_unit" in image.meta:  # unit of the values of a motion field, not of its axes
         facts["displacement_unit"] = str(image.meta["displacement_unit"])
     if image.meta.get(COLOURS):
@@ -81,10 +89,12 @@ def restore(image: Image, text: str | None) -> Image:
     found = {} if "affine" in image.meta else {k: facts[k] for k in AFFINE_KEYS if k in facts}
     colours = facts.get("colours", ())
     if COLOURS not in image.meta and len(colours) == noted.sizes.get("C", 1):
-        known = [hex_colour(str(colour)) for colour in colours]
-        found |= {COLOURS: known} if all(known) else {}
+        named = [hex_colour(str(colour)) for colour in colours]
+        found |= {COLOURS: named} if all(named) else {}
+    known = _noted_times(facts, noted, steps)
+    found |= {TIMES: known} if known and TIMES not in image.meta else {}
     same_names = not image.channels or image.channels == tuple(map(printable, noted.channels))
-    return image.like(
+    restored = image.like(
         _with_singletons(data, "".join(order), noted.axes),
         axes=noted.axes,
         scale=[step for step, _ in steps],
@@ -93,6 +103,22 @@ def restore(image: Image, text: str | None) -> Image:
         channels=noted.channels if same_names else image.channels,
         meta={**image.meta, **found},
     )
+    is_timed = TIMES in found and noted.units[noted.axes.index("T")] in UNITS
+    text = uneven_text(found[TIMES], image.meta.get("source", image.name)) if is_timed else ""
+    return with_warnings(restored, (text,)) if text else restored
+
+
+def _noted_times(facts: Any, noted: Image, steps: list[Step]) -> list[float]:
+    """Return the times of the frames in a note; none if they, or the time step, were changed."""
+    times = facts.get(TIMES, ())
+    n_frames = noted.sizes.get("T", 0)
+    if not isinstance(times, list) or len(times) != n_frames or n_frames < 2:
+        return []
+    place = noted.axes.index("T")
+    if steps[place] != (noted.scale[place], noted.units[place]):
+        return []
+    is_number = all(isinstance(t, int | float) and math.isfinite(t) for t in times)
+    return list(map(float, times)) if is_number and bool(np.all(np.diff(times) > 0)) else []
 
 
 class _Shape:

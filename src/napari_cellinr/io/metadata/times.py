@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED
+from napari_cellinr.image.frame_times import TIMES, without_times
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.metadata.units import TIMES as UNITS
 from napari_cellinr.io.metadata.units import convert
@@ -14,15 +15,17 @@ from napari_cellinr.io.metadata.units import convert
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from napari_cellinr.image import Image
 
-__all__ = ["TIMES", "times_of", "with_times"]
-
-TIMES = "times"
-"""Key in `Image.meta` of the time of each frame, in seconds from the first."""
+__all__ = ["TIMES", "are_even", "at_places", "times_of", "uneven_text", "with_times"]
 
 _UNEVEN = 1.5
 """Ratio of two intervals between frames above which the frames are not equally spaced."""
+
+_EVEN = 1e-6
+"""Relative difference of intervals up to which times follow from the time step."""
 
 _DIFFERENT = 0.1
 """Relative difference between stated and measured time step above which the latter counts."""
@@ -63,16 +66,10 @@ def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:
             f"is followed by {times[first + 1]:g} s); they are not used. Check the time step."
         )
         return with_warnings(image, (text,) if intervals.any() else ())
-    is_uneven = intervals.max() >= _UNEVEN * intervals.min()
+    uneven = uneven_text(times, path)
+    is_uneven = bool(uneven)
     measured = float(np.median(intervals) if is_uneven else intervals.mean())
-    texts = []
-    if is_uneven:
-        first = int(np.argmax(intervals))
-        texts.append(
-            f"{path}: the frames are not equally spaced in time (from {intervals.min():.4g} s to "
-            f"{intervals.max():.4g} s, the longest after frame {first}, counted from 0); a "
-            "constant time step, and what is computed between frames, are wrong there."
-        )
+    texts = [uneven] if uneven else []
     stated = _stated(image)
     differs = stated is not None and abs(stated - measured) > _DIFFERENT * measured
     if differs:
@@ -80,10 +77,73 @@ def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:
             f"{path} states a time step of {stated:.4g} s, but most of its frames were recorded "
             f"{measured:.4g} s apart, which is used."
         )
-    image = image.like(image.data, meta={**image.meta, TIMES: (times - times[0]).tolist()})
     if stated is None or differs:
         image = image.with_voxel_size(T=measured)
+    image = image.like(image.data, meta={**image.meta, TIMES: (times - times[0]).tolist()})
     return with_warnings(image, tuple(texts))
+
+
+def uneven_text(seconds: Sequence[float] | NDArray[np.floating], path: object) -> str:
+    """Return a sentence if frames are not equally spaced in time, else an empty text.
+
+    Parameters
+    ----------
+    seconds
+        Time of each frame in s, increasing.
+    path
+        File that states them.
+    """
+    intervals = np.diff(np.asarray(seconds, float))
+    if len(intervals) == 0 or intervals.max() < _UNEVEN * intervals.min():
+        return ""
+    first = int(np.argmax(intervals))
+    return (
+        f"{path}: the frames are not equally spaced in time (from {intervals.min():.4g} s to "
+        f"{intervals.max():.4g} s, the longest after frame {first}, counted from 0); a "
+        "constant time step, and what is computed between frames, are wrong there."
+    )
+
+
+def are_even(times: Sequence[float] | NDArray[np.floating]) -> bool:
+    """Return whether times follow from a constant step.
+
+    Parameters
+    ----------
+    times
+        Of each frame, in any unit.
+    """
+    intervals = np.diff(np.asarray(times, float))
+    return len(intervals) < 2 or bool(np.ptp(intervals) <= _EVEN * np.abs(intervals).max())
+
+
+def at_places(
+    image: Image, places: NDArray[np.floating], stamps: NDArray[np.floating] | None = None
+) -> dict[str, Any]:
+    """Return the provenance of frames at other times: with these, if no constant step gives them.
+
+    Parameters
+    ----------
+    image
+        The recorded frames.
+    places
+        Where the others are, in recorded frames, (frames,).
+    stamps
+        Times of the recorded frames in the unit of their axis; those that the image states, or
+        equal steps, if not given.
+    """
+    n_frames, unit = image.sizes["T"], image.units[image.axes.index("T")]
+    known: Any = times_of(image)
+    if len(places) == n_frames and np.allclose(places, np.arange(n_frames)) and stamps is None:
+        return dict(image.meta)
+    if stamps is not None or not known:
+        second = convert(1.0, unit, "second")
+        steps = np.arange(n_frames) * image.steps["T"] if stamps is None else stamps - stamps[0]
+        known = () if second is None else steps * second
+    meta = without_times(image.meta)
+    if len(known) == 0:
+        return meta
+    found = np.interp(places, np.arange(n_frames), known)
+    return meta if are_even(found) else {**meta, TIMES: found.tolist()}
 
 
 def _stated(image: Image) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
-from napari_cellinr.io.findings import WARNINGS, told, warnings_of
+from napari_cellinr.io.findings import FIRST, WARNINGS, is_first_of_several, told, warnings_of
 from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.metadata.plausible import with_plausible_steps
 from napari_cellinr.io.metadata.times import with_times
@@ -210,7 +210,9 @@ def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: An
     first = without_axes(files[0], grid.axes)
     steps = [common_step(files, axis, grid.numbers()) for axis in grid.axes]
     found = [text for image in files for text in warnings_of(image)]
-    meta = {key: value for key, value in first.meta.items() if key != WARNINGS}
+    meta = {key: value for key, value in first.meta.items() if key not in {WARNINGS, FIRST}}
+    if is_first_of_several(first):
+        found.append(f"{first.meta['source']} holds several images; the first one is stacked.")
     texts = (*grid.warnings, *_summary(found, len(grid.paths)), *unlike(files, grid.axes))
     stack = first.like(
         data.reshape(*grid.shape, *first.shape),

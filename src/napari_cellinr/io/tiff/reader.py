@@ -13,7 +13,7 @@ import tifffile
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import AXES, UNCALIBRATED, Image
 from napari_cellinr.image.rules import suggestion
-from napari_cellinr.io.findings import with_warnings
+from napari_cellinr.io.findings import first_of_several, with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.plausible import unused
@@ -22,6 +22,7 @@ from napari_cellinr.io.metadata.times import TIMES, with_times
 from napari_cellinr.io.safety.failures import explained_reading
 from napari_cellinr.io.tiff.check import check_ome, check_series
 from napari_cellinr.io.tiff.data import OpenTiff, damage_refused, explain, lazy_series
+from napari_cellinr.io.tiff.grey_levels import calibration_of, signed
 from napari_cellinr.io.tiff.planes import present_planes, series_of, with_present
 from napari_cellinr.io.tiff.tags import Facts, facts_about
 from napari_cellinr.io.tiff.unassigned import DOUBT
@@ -124,6 +125,8 @@ def _read_checked(path: Path, request: _Request) -> list[Image | CellINRError]:
     ]
     if len(images) == 1 and isinstance(images[0], CellINRError):
         raise images[0]
+    if len(images) < len(every) and isinstance(images[0], Image):
+        images[0] = first_of_several(images[0])
     arrays = [image.data for image in images if isinstance(image, Image)]
     if all(isinstance(array, np.ndarray) for array in arrays):
         file.close()  # also closes the other files of a multi-file series
@@ -171,6 +174,9 @@ def _read_series(
     chosen = _level(opened.path, series, request.level)
     _check_content(opened.path, chosen, request)
     values = _values(opened, chosen, request.limit)
+    stated = (opened.file.imagej_metadata or {}) if series.kind == "imagej" else {}
+    is_signed, calibration = calibration_of(stated, opened.path)
+    values = signed(values) if is_signed else values
     letters, data = _drop_unknown_singletons(_distinct(chosen.axes), values)
     present = present_planes(opened.path, chosen, _distinct(chosen.axes))
     n_channels = dict(zip(letters, data.shape, strict=True)).get("C", 1)
@@ -193,6 +199,7 @@ def _read_series(
         if axis in letters and not (axis == "T" and facts.times)
     )
     image = with_warnings(image, (*_warnings(opened.path, chosen, present.warning), *texts))
+    image = with_warnings(image, (calibration,) if calibration else ())
     image = image if request.axes is None else _relabelled(image, request.axes, facts)
     return _with_axes(image, request.stacked, facts)
 

@@ -12,7 +12,7 @@ import zarr
 
 from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.findings import with_warnings
+from napari_cellinr.io.findings import first_of_several, with_warnings
 from napari_cellinr.io.lazy import chunks_of, lazy_array
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 from napari_cellinr.io.metadata.plausible import is_strange, unused
@@ -80,10 +80,13 @@ def read(
         if store is None:
             _check_metadata(Path(path))
             store = CheckedStore(Path(path))
-        for node, place, label in _places(_opened(path, store), _name(PurePath(path))):
+        places = _places(_opened(path, store), _name(PurePath(path)))
+        for node, place, label in places:
             images.append(_read_one(path, store, node, place, label, axes, level))
             if first:
                 break
+        if first and images and isinstance(images[0], Image) and next(places, None) is not None:
+            images[0] = first_of_several(images[0])
     if not images:
         raise FileError(
             f"{path} holds no image with OME metadata; give the folder of a single array in it."

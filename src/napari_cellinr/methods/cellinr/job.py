@@ -370,11 +370,8 @@ def _report(
     texts = (text for frame in frames for text in frame.facts.get("warnings", ()))
     warnings = list(dict.fromkeys(texts))
     if n_missing:
-        warnings.append(
-            "The fit was stopped before "
-            + n_of(n_missing, "image was fitted; it is", "images were fitted; they are")
-            + " unchanged."
-        )
+        text = n_of(n_missing, "image was fitted; it is", "images were fitted; they are")
+        warnings.append(f"The fit was stopped before {text} unchanged.")
     elif not converged:
         warnings.append(unconverged_warning(next(o for o in outcomes if not o.converged)))
     # at many photons, neighbours predict a voxel badly although the result is right

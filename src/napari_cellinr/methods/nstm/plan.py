@@ -15,6 +15,7 @@ from napari_cellinr.methods.nstm.model import SpaceTimeShape
 from napari_cellinr.methods.nstm.recording.noise import noise_map
 from napari_cellinr.methods.nstm.recording.usable import (
     check_enough,
+    is_comparable,
     left_out,
     unusable_pixels,
 )
@@ -235,8 +236,7 @@ def plan(measurement: Measurement, config: NSTMConfig) -> Plan:
         held = held_blocks(frames.shape, model.loss_margin, config.held_out, generator)
     rate = config.motion_rate * MOTION_RATE / config.steps if config.moving else 0.0
     optics = config.optics
-    comparable = not optics.AXES or any("T" in axes for axes in optics.AXES)
-    without = left_out(frames, optics.frames_per_set if comparable else 0)
+    without = left_out(frames, optics.frames_per_set if is_comparable(optics) else 0)
     check_enough(without, len(frames))
     bad = unusable_pixels(frames, without)
     if (held & ~bad).any():

@@ -313,7 +313,7 @@ class NSTMProblem(Problem):
             "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
             "unexplained": self.unexplained,
             "motion_layers": self.plan.shape.layers,
-            "warnings": [*self.measurement.warnings, *frame_warnings(self.plan, self.config)],
+            "warnings": frame_warnings(self.plan, self.config, self.measurement, self.brightness),
         }
 
     def model_settings(self) -> dict[str, Any]:

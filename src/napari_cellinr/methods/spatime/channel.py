@@ -26,6 +26,7 @@ from napari_cellinr.methods.spatime.between.choice import (
     errors_of_flows,
     random_part,
 )
+from napari_cellinr.methods.spatime.between.damaged import middle_frame
 from napari_cellinr.methods.spatime.between.faults import good_neighbours
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import (
@@ -57,10 +58,12 @@ from napari_cellinr.methods.spatime.result import times_of
 from napari_cellinr.methods.spatime.stages import (
     followed_intervals,
     held_out_frames,
+    intervals_beside,
     is_between,
     needs_motion,
     needs_pixels,
     needs_planes,
+    recorded_interval,
     spread,
 )
 from napari_cellinr.methods.spatime.state import (
@@ -251,8 +254,10 @@ class ChannelFit:
     @cached_property
     def _noise(self) -> Noise:
         """The noise of the frames, in grey levels."""
-        frames, chosen = self.series.frames, self.chosen
-        return estimate_noise(frames[len(frames) // 2]) if chosen is None else chosen.noise
+        if self.chosen is not None:
+            return self.chosen.noise
+        frames = self.series.frames
+        return estimate_noise(frames[middle_frame(self.faulty, len(frames))])
 
     @cached_property
     def _places(self) -> Places:
@@ -332,34 +337,31 @@ class ChannelFit:
 
     def _frames(self) -> Iterator[Work]:
         """Fit the motion of one interval after the other, and render its frames at once."""
-        state, finished = self.state, self._finished
-        intervals = self._followed
+        state = self.state
         for place, when in enumerate(times_of(self.grid)):
-            for interval in self._beside(when, intervals):
-                if interval_stage(interval) in finished or state.over:
-                    continue
-                which = f"interval {intervals.index(interval) + 1} of {len(intervals)}"
-                before = state.step
-                stage = f"following motion, {which}"
-                yield self._follow_motion(self.series, interval, stage, self._motion)
-                if not state.over:
-                    finished.note(interval_stage(interval), state.step - before)
+            yield from self._motion_beside(when)
             if is_between(when) and not (self._is_compared or state.over):
-                yield self._compare_noise(int(np.floor(when)))
+                compared = recorded_interval(times_of(self.grid), self.faulty)
+                yield from self._motion_beside(compared + 0.5)
+                if not state.over:
+                    yield self._compare_noise(compared)
             if state.output is not None:
                 yield self._render(place, when)
 
-    def _beside(self, when: float, intervals: Sequence[int]) -> list[int]:
-        """Return the intervals whose motion is needed to render a frame."""
-        if is_between(when):
-            first = int(np.floor(when))
-            needed = [first - 1, first, first + 1]
-        else:
-            needed = [] if self.series.removed is None else [round(when) - 1, round(when)]
-        return [interval for interval in needed if interval in intervals]
+    def _motion_beside(self, when: float) -> Iterator[Work]:
+        """Fit the motion of the intervals that are needed to render a frame."""
+        intervals, finished = self._followed, self._finished
+        for interval in intervals_beside(when, intervals, recorded=self.series.removed is not None):
+            if interval_stage(interval) in finished or self.state.over:
+                continue
+            before, number = self.state.step, intervals.index(interval) + 1
+            stage = f"following motion, interval {number} of {len(intervals)}"
+            yield self._follow_motion(self.series, interval, stage, self._motion)
+            if not self.state.over:
+                finished.note(interval_stage(interval), self.state.step - before)
 
     def _compare_noise(self, interval: int) -> Work:
-        """Measure how much noise the first made frame lacks; warn if that can be seen."""
+        """Measure how much noise a made frame lacks; warn if that can be seen."""
         series, state = self.series, self.state
         self._is_compared = True
         given, seed = series.frames[interval], self.config.seed
@@ -379,15 +381,12 @@ class ChannelFit:
         series, state = self.series, self.state
         assert state.output is not None
         stage = f"rendering frame {place + 1} of {len(state.output.data)}"
-        made = None
+        made, work = None, partial(_frame, series, when, self.grid)
         if state.stopped != "user":
             with state.part(stage):
-                made = yield from in_background(
-                    stage, partial(_frame, series, when, self.grid), state.monitor
-                )
+                made = yield from in_background(stage, work, state.monitor)
         if made is None:
-            quick = series.interpolated()
-            made = _frame(quick, when, self.grid)
+            made = _frame(series.interpolated(), when, self.grid)
         state.output.data[place, self.number] = made
         state.step += 1
         yield from state.report(stage)

@@ -12,13 +12,14 @@ from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.classic.camera.noise import estimate_noise
 from napari_cellinr.classic.frames.bad_frames import is_noise
 from napari_cellinr.methods.spatime.between.blending import ATTENUATIONS, FULL, STATIC, blended
+from napari_cellinr.methods.spatime.between.damaged import middle_frame
 from napari_cellinr.methods.spatime.between.flow import coarser
 from napari_cellinr.methods.spatime.between.noise import white_noise
 from napari_cellinr.methods.spatime.between.trust import evidence_of
 from napari_cellinr.methods.spatime.between.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -122,19 +123,21 @@ class Chosen:
         return Window(self.shape, self.corner or (0,) * len(shape), tuple(shape))
 
     @classmethod
-    def of_fit(cls, fitted: Fitted) -> Chosen:
+    def of_fit(cls, fitted: Fitted, faulty: Collection[int] = ()) -> Chosen:
         """Return what was chosen in a fit of one channel.
 
         Parameters
         ----------
         fitted
             The fit.
+        faulty
+            Positions of frames that were replaced.
         """
         model = fitted.model["channels"][0]
         frames = fitted.state["0.frames"].numpy()
         low, high = map(float, np.percentile(frames, GREY_LEVELS))
         span = max(high - low, LEAST_SPAN)
-        noise = estimate_noise(frames[len(frames) // 2])
+        noise = estimate_noise(frames[middle_frame(faulty, len(frames))])
         tests = [variance_of(noise, frame) for frame in frames[1:-1]]
         change = float(np.mean((frames[2:] - frames[:-2]) ** 2)) if tests else 0.0
         series = torch.from_numpy(frames)

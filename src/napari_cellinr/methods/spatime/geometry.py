@@ -12,7 +12,13 @@ from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.saved.query import factors_of
 from napari_cellinr.fitting.saved.stored import blank
-from napari_cellinr.methods.spatime.output_grid import check_several, output_factors
+from napari_cellinr.io.metadata.times import at_places
+from napari_cellinr.methods.spatime.output_grid import (
+    check_order,
+    check_several,
+    output_factors,
+    stamps_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,11 +117,17 @@ def plan_of(stored: Stored, query: Query) -> RenderPlan:
         steps[axis] *= maps[axis].step
     if "T" in part.axes:
         sizes["T"], steps["T"], starts["T"] = len(times), tick, starts["T"] + start
+    meta = part.meta
+    if "T" in part.axes:
+        config, n_frames = SpatimeConfig(**stored.config), source.sizes["T"]
+        stamps = stamps_of(config, n_frames, source.steps["T"]) if config.stamps else None
+        meta = at_places(source.like(source.data, meta=meta), times, stamps)
     image = part.like(
         np.broadcast_to(np.float32(0), tuple(sizes.values())),
         scale=tuple(steps.values()),
         translate=tuple(starts.values()),
         name=f"{source.name} super-resolved",
+        meta=meta,
     )
     return RenderPlan(image, channels, times, maps, ranges, places)
 
@@ -136,21 +148,37 @@ def _times(
             raise ConfigError("times were given, but this fit has no time axis; leave them out.")
         return np.zeros(1), 0.0, 1.0
     n_frames, tick = source.sizes["T"], source.steps["T"]
+    config = SpatimeConfig(**stored.config)
+    stamps = stamps_of(config, n_frames, tick)
+    since = stamps - stamps[0]
     times = query.times
     axes = {axis.upper() for axis in (*query.scale, *query.voxel, *query.crop)}
-    if times is None and "T" not in axes and not stored.config.get("stamps"):
-        times = stored.config.get("times") or None  # those of the fit
+    if times is None and "T" not in axes:
+        times = config.times or None  # those of the fit
     if times is not None:
-        places = np.asarray(times, np.float64) / tick
-        if len(places) == 0 or places.min() < -1e-6 or places.max() > n_frames - 1 + 1e-6:
+        when = np.asarray(times, np.float64)
+        last = float(since[-1])
+        if len(when) == 0 or when.min() < -1e-6 * tick or when.max() > last + 1e-6 * tick:
             raise ConfigError(
                 f"times {tuple(times)} were given; they must lie between 0 and "
-                f"{(n_frames - 1) * tick:g}, the times of the first and the last frame."
+                f"{last:g}, the times of the first and the last frame."
             )
-        step = tick * float(np.diff(places).mean()) if len(places) > 1 else tick
-        return np.clip(places, 0, n_frames - 1), float(places[0]) * tick, step or tick
+        check_order(when)
+        places = np.interp(when, since, np.arange(n_frames)) if config.stamps else when / tick
+        step = float(np.diff(when).mean()) if len(when) > 1 else tick
+        return np.clip(places, 0, n_frames - 1), float(when[0]), step or tick
     one = sampling(n_frames, factors.get("T", 1.0), "T")
     part = slice(*query.crop.get("T", query.crop.get("t", slice(None))).indices(n_frames)[:2])
+    if config.stamps:
+        even = np.linspace(0, float(since[-1]), one.n_out)
+        there = even[(even >= since[part.start]) & (even <= since[part.stop - 1])]
+        if len(there) == 0:
+            raise ConfigError(
+                f"the crop {part.start}:{part.stop} along T holds none of the equally spaced "
+                "times of the result; give times instead."
+            )
+        step = float(even[1] - even[0]) if len(even) > 1 else tick
+        return np.interp(there, since, np.arange(n_frames)), float(there[0]), step
     inside = one.positions[(one.positions >= part.start) & (one.positions <= part.stop - 1)]
     return inside, float(inside[0]) * tick, one.step * tick
 

@@ -25,7 +25,7 @@ from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
 from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at, middle_frame
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
-from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
+from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid, spacing_warnings
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.series import Series
@@ -137,6 +137,8 @@ def superresolve_job(
         channels = [looked_at(frames) for frames in recorded]
         removed = [None] * len(channels)
     texts += all_warnings(channels)
+    if "T" in source.axes:
+        texts += spacing_warnings(config, source.units[source.axes.index("T")])
     if config.is_published:
         whole = [channel.blended() for channel in channels]
         fitted = yield from published_job(source, whole, config, grid, device, monitor, lazily)

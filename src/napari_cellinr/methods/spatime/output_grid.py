@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_cellinr.classic.sampling import MAX_FACTOR, Sampling, sampling, samplings
 from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.io.metadata.times import are_even, at_places
 from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 __all__ = [
     "OutputGrid",
     "check_changes",
+    "check_order",
     "check_several",
     "cpu_seconds",
     "memory_needed",
     "output_factors",
     "output_grid",
     "planes_at_once",
+    "spacing_warnings",
+    "stamps_of",
 ]
 
 
@@ -60,12 +64,15 @@ class OutputGrid:
         Position of each frame of the result in frames of the source, (frames,); none without T.
     start, step
         Time of the first frame of the result, and from frame to frame, in units of the axis.
+    stamps
+        Times of the frames of the source in units of the axis, if settings say them.
     """
 
     maps: Mapping[str, Sampling]
     times: NDArray[np.float64] | None
     start: float = 0.0
     step: float = 1.0
+    stamps: NDArray[np.float64] | None = None
 
     def shape(self, image: Image) -> tuple[int, ...]:
         """Return the number of elements of the result along each axis of the source."""
@@ -97,7 +104,9 @@ class OutputGrid:
             else:
                 scale.append(step)
                 translate.append(origin)
-        return image.like(data, scale=tuple(scale), translate=tuple(translate), name=name)
+        meta = image.meta if self.times is None else at_places(image, self.times, self.stamps)
+        placed = image.like(data, scale=tuple(scale), translate=tuple(translate), name=name)
+        return placed.like(data, meta=meta)
 
 
 def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
@@ -126,7 +135,7 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
             raise AxesError(f"times were given for an image with axes {image.axes!r}, without T.")
         return OutputGrid(spatial, None)
     n_frames, tick = image.sizes["T"], image.steps["T"]
-    stamps = _stamps(config, n_frames, tick)
+    stamps = stamps_of(config, n_frames, tick)
     if config.times:
         times = np.asarray(config.times)
     elif config.stamps:
@@ -141,9 +150,11 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
             f"times from {times.min():g} to {times.max():g} were given; they must lie between 0 "
             f"and {last:g}, the times of the first and the last frame."
         )
+    check_order(times)
     places = np.interp(times, stamps - stamps[0], np.arange(n_frames))
     step = float(np.diff(times).mean()) if len(times) > 1 else tick
-    return OutputGrid(spatial, places, float(times[0]), step if step > 0 else tick)
+    stated = stamps if config.stamps else None
+    return OutputGrid(spatial, places, float(times[0]), step, stated)
 
 
 def output_factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
@@ -308,8 +319,23 @@ def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
     return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
 
 
-def _stamps(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.float64]:
-    """Return the time of each frame of the source."""
+def stamps_of(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.float64]:
+    """Return the time of each frame of the source, in the unit of its time axis.
+
+    Parameters
+    ----------
+    config
+        `stamps` is used.
+    n_frames
+        Of the source.
+    tick
+        Its time step.
+
+    Raises
+    ------
+    ConfigError
+        If there is not one time for each frame.
+    """
     if not config.stamps:
         return tick * np.arange(n_frames, dtype=np.float64)
     if len(config.stamps) != n_frames:
@@ -318,3 +344,40 @@ def _stamps(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.flo
             f"{n_of(n_frames, 'frame')}; one for each is needed."
         )
     return np.asarray(config.stamps, np.float64)
+
+
+def spacing_warnings(config: SpatimeConfig, unit: str) -> list[str]:
+    """Return a sentence about frames of the result that are not equally spaced in time.
+
+    Parameters
+    ----------
+    config
+        `times` is used.
+    unit
+        Of the time axis.
+    """
+    if are_even(config.times):
+        return []
+    step = float(np.diff(config.times).mean())
+    return [
+        "the frames of the result are not equally spaced in time, but viewers and most programs "
+        f"show a constant step: {step:.4g} {unit}, the mean. Our files also hold the time of each "
+        "frame, where the time axis has a unit."
+    ]
+
+
+def check_order(times: NDArray[np.float64]) -> None:
+    """Raise `ConfigError` if times do not increase: frames are stored in the order of their times.
+
+    Parameters
+    ----------
+    times
+        Of the frames of a result.
+    """
+    later = np.diff(times) > 0
+    if not later.all():
+        first = int(np.argmin(later))
+        raise ConfigError(
+            f"times were given in which {times[first]:g} is followed by {times[first + 1]:g}; "
+            "each must be later than the one before it. Sort them, and give each once."
+        )

@@ -15,7 +15,7 @@ from napari_cellinr.methods.spatime.between.motion import (
 from napari_cellinr.methods.spatime.result import times_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.methods.spatime.output_grid import OutputGrid
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "followed_intervals",
     "held_out_frames",
+    "intervals_beside",
     "intervals_of",
     "is_between",
     "needs_motion",
     "needs_pixels",
     "needs_planes",
     "planned_steps",
+    "recorded_interval",
     "spread",
 ]
 
@@ -163,3 +165,40 @@ def spread(numbers: Sequence[int], most: int) -> set[int]:
     """
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(int)
     return {numbers[i] for i in places}
+
+
+def intervals_beside(when: float, intervals: Sequence[int], *, recorded: bool) -> list[int]:
+    """Return the intervals whose motion is needed to render a frame.
+
+    Parameters
+    ----------
+    when
+        Position of the frame in frames.
+    intervals
+        Those whose motion is fitted.
+    recorded
+        Whether a recorded frame needs the motion on both sides of it.
+    """
+    if is_between(when):
+        first = int(np.floor(when))
+        needed = [first - 1, first, first + 1]
+    else:
+        needed = [round(when) - 1, round(when)] if recorded else []
+    return [interval for interval in needed if interval in intervals]
+
+
+def recorded_interval(times: Sequence[float], faulty: Collection[int]) -> int:
+    """Return the first interval in which frames are made, between two frames as they were recorded.
+
+    If there is none, the first in which frames are made.
+
+    Parameters
+    ----------
+    times
+        Positions of the frames of the result in frames, of which some lie between two.
+    faulty
+        Positions of the frames that were replaced.
+    """
+    made = [int(np.floor(when)) for when in times if is_between(when)]
+    whole = (n for n in made if n not in faulty and n + 1 not in faulty)
+    return next(whole, made[0])

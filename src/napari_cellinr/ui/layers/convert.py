@@ -11,6 +11,7 @@ from napari.utils.transforms import Affine
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import Image, default_axes
+from napari_cellinr.image.frame_times import without_times
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.rotation import is_rotated
 from napari_cellinr.io.series.channels import separated
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_images",
+    "as_shown",
     "axes_of",
     "find",
     "has_layer",
@@ -226,6 +228,8 @@ def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:
             translate[place] *= steps[axis] / abs(scale[place])
             scale[place] = math.copysign(steps[axis], scale[place])
     layer.units, layer.scale, layer.translate = tuple(units), tuple(scale), tuple(translate)
+    if "T" in steps:
+        layer.metadata = without_times(layer.metadata)
 
 
 def layer_tuples(image: Image) -> list[tuple[Any, dict[str, Any], str]]:
@@ -274,14 +278,53 @@ def image_from_tuple(data: Any, attributes: dict[str, Any]) -> Image:
     given = {key: attributes[key] for key in keys if attributes.get(key) is not None}
     layer = ImageLayer(data, **given)
     image = to_image(layer, axes_of(layer)[0])
-    return image.like(image.data, meta={**image.meta, **_turned(image, attributes)})
+    return _placed(image, _turned(image, attributes))
+
+
+def as_shown(image: Image, layer: ImageLayer) -> Image:
+    """Return the image of a layer with how the layer is turned and mirrored, to be written.
+
+    Parameters
+    ----------
+    image
+        As `to_image` returns it.
+    layer
+        The layer.
+    """
+    keys = ("scale", "rotate", "shear")
+    shown = {key: getattr(layer, key) for key in keys} | {"affine": layer.affine.affine_matrix}
+    return _placed(image, _turned(image, shown))
+
+
+def _placed(image: Image, turned: dict[str, Any]) -> Image:
+    """Return the image with an affine, and steps as long as its voxels: a shear makes them longer.
+
+    Parameters
+    ----------
+    image
+        The image.
+    turned
+        What `_turned` returned.
+    """
+    if not turned:
+        return image
+    lengths = np.linalg.norm(np.asarray(turned["affine"])[:3, :3], axis=0)
+    scale, translate = list(image.scale), list(image.translate)
+    for axis, length in zip("XYZ", lengths, strict=True):
+        place = image.axes.find(axis)
+        if place >= 0 and not math.isclose(length, scale[place], rel_tol=1e-6):
+            translate[place] *= float(length) / scale[place]
+            scale[place] = float(length)
+    placed = image.like(image.data, scale=tuple(scale), translate=tuple(translate))
+    return placed.like(placed.data, meta={**image.meta, **turned})
 
 
 def _turned(image: Image, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the affine of a rotated layer, as the metadata of an image hold it; empty without."""
+    """Return the affine of a rotated or mirrored layer, as the metadata of an image hold it."""
     n = len(image.axes)
+    scale = attributes.get("scale")
     own = Affine(
-        scale=image.scale,
+        scale=image.scale if scale is None else scale,
         translate=image.translate,
         rotate=attributes.get("rotate"),
         shear=attributes.get("shear"),
@@ -301,7 +344,8 @@ def _turned(image: Image, attributes: dict[str, Any]) -> dict[str, Any]:
     affine[:3, 3] = ends - affine[:3, :3] @ moved
     unit = image.units[places["X"]] if "X" in places else "pixel"
     found = {"affine": affine.tolist(), "affine_unit": unit, "affine_code": 2}
-    return found if is_rotated(image.like(image.data, meta=found)) else {}
+    is_mirrored = bool(np.diagonal(affine).min() < 0)
+    return found if is_mirrored or is_rotated(image.like(image.data, meta=found)) else {}
 
 
 def _colour_image(image: Image) -> tuple[Any, dict[str, Any], str]:

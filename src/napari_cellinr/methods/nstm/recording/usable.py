@@ -14,14 +14,17 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.orders import order_texts
 from napari_cellinr.classic.frames.repeats import repeats
+from napari_cellinr.classic.frames.unsteady import exposure_texts, uneven_exposures
 from napari_cellinr.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
+    from napari_cellinr.acquisition.measurement import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.methods.nstm.plan import Plan
 
@@ -29,6 +32,7 @@ __all__ = [
     "check_enough",
     "frame_warnings",
     "gap_warnings",
+    "is_comparable",
     "left_out",
     "unusable_pixels",
     "unusable_warnings",
@@ -161,8 +165,10 @@ def unusable_warnings(bad: NDArray[np.bool_], without: Mapping[int, str]) -> lis
     return texts
 
 
-def frame_warnings(plan: Plan, config: NSTMConfig) -> list[str]:
-    """Return sentences about frames that were left out, and about gaps between sets of frames.
+def frame_warnings(
+    plan: Plan, config: NSTMConfig, measurement: Measurement, gains: object
+) -> list[str]:
+    """Return sentences about frames that were left out or are uneven, and about gaps in time.
 
     Parameters
     ----------
@@ -170,10 +176,59 @@ def frame_warnings(plan: Plan, config: NSTMConfig) -> list[str]:
         Which pixels are no data, and the times.
     config
         The settings.
+    measurement
+        Raw frames, and what else there is to say of them.
+    gains
+        True if the brightness of each frame is fitted, so that it may be uneven.
     """
+    patterns = config.optics.frames_per_set if is_comparable(config.optics) else 0
+    uneven = unsteady_warnings(measurement.frames, patterns, plan.without, gains)
     begins = np.unique(plan.moments.numpy()[:: config.optics.frames_per_set])
     gaps = gap_warnings(begins * (plan.last - plan.first))
-    return [*unusable_warnings(plan.bad, plan.without), *gaps]
+    unusable = unusable_warnings(plan.bad, plan.without)
+    return [*measurement.warnings, *unusable, *uneven, *gaps]
+
+
+def is_comparable(optics: Any) -> bool:
+    """Return whether frames of one pattern show the same at different times.
+
+    Parameters
+    ----------
+    optics
+        Settings of the microscope.
+    """
+    return not optics.AXES or any("T" in axes for axes in optics.AXES)
+
+
+def unsteady_warnings(
+    frames: NDArray[np.float32], patterns: int, without: Collection[int], gains: object
+) -> list[str]:
+    """Return sentences about frames of another brightness as a whole, or of several channels.
+
+    Parameters
+    ----------
+    frames
+        Raw frames, (shots, [Z,] Y, X).
+    patterns
+        Number of frames of one set; those of the same pattern are compared. 0 if all differ.
+    without
+        Positions of frames that are left out.
+    gains
+        True if the brightness of each frame is fitted.
+    """
+    changes: dict[int, float] = {}
+    for pattern in () if gains else range(patterns):
+        places = range(pattern, len(frames), patterns)
+        others = [place for place, number in enumerate(places) if number in without]
+        found = uneven_exposures(frames[pattern::patterns], others)
+        changes |= {places[place]: change for place, change in found.items()}
+    effect = (
+        "one scene of one brightness explains all frames unless gains are fitted, so that the "
+        "scene and the motion near it may be wrong. Divide frames by their light, or set "
+        "brightness to on."
+    )
+    texts = exposure_texts(changes, frames, effect, max(patterns, 1))
+    return [*texts, *(order_texts(frames, without) if patterns == 1 else [])]
 
 
 def gap_warnings(times: NDArray[Any]) -> list[str]:

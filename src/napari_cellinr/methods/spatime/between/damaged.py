@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.orders import order_texts
+from napari_cellinr.classic.frames.unsteady import (
+    exposure_texts,
+    jump_texts,
+    jumps,
+    uneven_exposures,
+)
 from napari_cellinr.methods.spatime.between.faults import (
+    FAULTS,
     fault_warnings,
     faulty_frames,
     good_neighbours,
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Channel", "all_warnings", "looked_at", "middle_frame"]
+__all__ = ["Channel", "all_warnings", "kept_warnings", "looked_at", "middle_frame"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +82,37 @@ def looked_at(frames: Floats, recorded: Floats | None = None) -> Channel:
     faults = faulty_frames(seen)
     repaired, of_parts = without_lost_parts(possible, faults)
     of_frames = fault_warnings(faults, len(frames)) or unreplaced_warnings(seen)
+    of_frames += kept_warnings(seen, faults)
     return Channel(
         without_faulty(repaired, faults), tuple(faults),
         tuple(of_frames), tuple(of_voxels), tuple(of_parts),
     )  # fmt: skip
+
+
+def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[str]:
+    """Return sentences about frames that are unlike the others, but show something and are kept.
+
+    Parameters
+    ----------
+    frames
+        Of one channel as they were recorded, (T, *shape).
+    faulty
+        Positions of frames that are replaced.
+    """
+    if len(frames) < 2:
+        return []
+    kinds = {n: kind for n, kind in bad_frames(frames).items() if kind not in FAULTS}
+    texts = [
+        f"Frame {number + 1} of {len(frames)} is {IN_WORDS[kind]}, unlike those around it: it is "
+        "kept, and frames made beside it show a part of that."
+        for number, kind in kinds.items()
+        if number not in faulty
+    ]
+    others = {*faulty, *kinds}
+    effect = "recorded frames are kept, and frames made beside it have a brightness between."
+    texts += exposure_texts(uneven_exposures(frames, others), frames, effect)
+    order = order_texts(frames, others)
+    return [*texts, *(order or jump_texts(jumps(frames, others)))]
 
 
 def middle_frame(faulty: Collection[int], n_frames: int) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "FAULTS",
     "fault_warnings",
     "faulty_frames",
     "good_neighbours",
@@ -38,7 +39,7 @@ __all__ = [
     "without_lost_parts",
 ]
 
-_FAULTS: Final = {
+FAULTS: Final = {
     kind: text for kind, text in IN_WORDS.items() if kind not in {"blurred", "saturated"}
 } | {
     "blank": "blank",
@@ -67,7 +68,7 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
         Of one channel, (T, *shape). A frame that repeats the one before it is faulty only in a
         noisy series: without noise, nothing may have moved.
     """
-    found = {n: kind for n, kind in bad_frames(frames).items() if kind in _FAULTS}
+    found = {n: kind for n, kind in bad_frames(frames).items() if kind in FAULTS}
     found |= dict.fromkeys(blank_frames(list(frames)), "blank")
     found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
@@ -362,11 +363,18 @@ def fault_warnings(faults: Mapping[int, str], n_frames: int) -> list[str]:
     n_frames
         Of the series.
     """
-    return [
-        f"Frame {number + 1} of {n_frames} is {_FAULTS[kind]}: it was left out, and a frame made "
-        "from its neighbours takes its place."
-        for number, kind in faults.items()
-    ]
+    texts = []
+    for number, kind in faults.items():
+        before, after = good_neighbours(number, faults, n_frames)
+        instead = (
+            f"frame {before + 1} takes its place"
+            if before == after
+            else "a frame made from its neighbours takes its place"
+        )
+        texts.append(
+            f"Frame {number + 1} of {n_frames} is {FAULTS[kind]}: it was left out, and {instead}."
+        )
+    return texts
 
 
 def good_neighbours(frame: int, faulty: Collection[int], n_frames: int) -> tuple[int, int]:

@@ -170,6 +170,8 @@ def measured(
 ) -> AddedNoise | None:
     """Return the noise that made frames lack, or None if there is none that can be seen.
 
+    A frame of one value has none.
+
     Parameters
     ----------
     given
@@ -185,7 +187,7 @@ def measured(
     is_added
         Whether it is to be added.
     """
-    if not is_visible(noise, given, span):
+    if given.min() == given.max() or not is_visible(noise, given, span):
         return None
     before, left = white_noise(given), white_noise(made)
     kept = float(np.clip((left / max(before, 1e-9)) ** 2, 0, 1))

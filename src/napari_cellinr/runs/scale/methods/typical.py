@@ -12,6 +12,7 @@ from napari_cellinr.errors import DataError
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
+from napari_cellinr.methods.spatime.between.damaged import looked_at
 from napari_cellinr.methods.spatime.chosen import (
     GREY_LEVELS,
     LEAST_SPAN,
@@ -141,8 +142,12 @@ def _lacking(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any]
     found: dict[str, Any] | None = fitted.model["channels"][0]["noise"]
     if found is None:
         return None
-    frame = image.take("T", image.sizes["T"] // 2).crop(**part.ranges).array()
-    return {**found, "noise": vars(estimate_noise(np.asarray(frame, np.float32)))}
+    n_frames = image.sizes["T"]
+    for number in sorted(range(n_frames), key=lambda n: (abs(n - n_frames // 2), n)):
+        frame = np.asarray(image.take("T", number).crop(**part.ranges).array(), np.float32)
+        if frame.min() < frame.max():  # not blank
+            return {**found, "noise": vars(estimate_noise(frame))}
+    return None
 
 
 def _chosen(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] | None:
@@ -151,7 +156,8 @@ def _chosen(fitted: Fitted, part: _TypicalPart, image: Image) -> dict[str, Any] 
     The range of grey levels is that of all windows in which a typical part was looked for.
     """
     frame = part.frame
-    found = Chosen.of_fit(fitted)
+    block = np.asarray(part.block.array(), np.float32)
+    found = Chosen.of_fit(fitted, looked_at(block).faulty)
     if not shows_something(frame) or found.span <= LEAST_SPAN or min(found.contrasts) <= 0:
         return None
     frames = list(windows(_frame(image, part.interval)))

@@ -9,7 +9,7 @@ from napari_cellinr.errors import AxesError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
 from napari_cellinr.macro.naming import SAMPLE, sample_part, without_number
 from napari_cellinr.simulate.samples import check_sample
-from napari_cellinr.ui.layers.convert import add_images, find, image_layers
+from napari_cellinr.ui.layers.convert import add_images, as_shown, find, image_layers
 from napari_cellinr.ui.layers.opening import images_again, images_of, is_series
 from napari_cellinr.ui.layers.provenance import KEPT_FIT, OTHER_IMAGES, SAMPLE_PART, origin_of
 from napari_cellinr.ui.session.actions import image_of
@@ -176,7 +176,7 @@ def save_layer(
         scene, options = _motion_of(controller.viewer, layer)
         write_motion(path, origin_of(controller, scene, results).load(), **options)
     else:
-        write(path, controller.image_of(layer))
+        write(path, as_shown(controller.image_of(layer), layer))
 
 
 def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:

@@ -1,0 +1,81 @@
+"""Times of frames that are not equally spaced stay with them: in files, parts and results."""
+
+import numpy as np
+import pytest
+
+from napari_cellinr import Image, read, render, superresolve, write
+from napari_cellinr.errors import ConfigError, FileWarning
+
+TIMES = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]
+UNITS = ("second", "micrometer", "micrometer")
+
+
+def movie(**changes):
+    values = np.random.default_rng(0).poisson(50, (6, 12, 14)).astype(np.uint16)
+    meta = {"times": TIMES}
+    return Image(values, "TYX", (1, 0.1, 0.1), UNITS, meta=meta).like(values, **changes)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.nii.gz", "a.ome.zarr"])
+def test_times_are_in_files(tmp_path, name):
+    path = write(tmp_path / name, movie())
+    with pytest.warns(FileWarning, match="not equally spaced.*longest after frame 2"):
+        found = read(path)
+    assert found.meta["times"] == TIMES
+    assert found.steps["T"] == 1.0
+
+
+def test_even_times_follow_from_the_step(tmp_path):
+    even = movie(meta={"times": [2.0 * n for n in range(6)]}, scale=(2, 0.1, 0.1))
+    assert "times" not in read(write(tmp_path / "a.tif", even)).meta
+
+
+def test_parts_have_their_times():
+    image = movie()
+    assert image.crop(T=(2, 5)).meta["times"] == TIMES[2:5]
+    assert image[1::2].meta["times"] == TIMES[1::2]
+    assert image.crop(Y=(0, 5)).meta["times"] == TIMES
+
+
+def test_a_given_step_replaces_them():
+    assert "times" not in movie().with_voxel_size(T=3.0).meta
+    assert movie().with_voxel_size(X=0.2).meta["times"] == TIMES
+
+
+def test_frames_between_have_times_between():
+    settings = {"scale": {"t": 2}, "motion": "never"}
+    found = superresolve(movie(), "preview", **settings).images[0]
+    assert found.meta["times"] == [0, 0.5, 1, 1.5, 2, 6, 10, 10.5, 11, 11.5, 12]
+    plain = superresolve(movie(meta={}), "preview", **settings).images[0]
+    assert "times" not in plain.meta
+
+
+def test_chosen_times_are_those_of_the_result(tmp_path):
+    source = movie(meta={}, scale=(2, 0.1, 0.1), translate=(7, 0, 0))
+    fitted = superresolve(source, "preview", times=[1, 2, 8], motion="never")
+    found = fitted.images[0]
+    assert found.meta["times"] == [1, 2, 8]
+    assert (found.steps["T"], found.translate[0]) == (3.5, 8)
+    assert any("not equally spaced" in text for text in fitted.report["warnings"])
+    assert render(fitted, times=(0, 1, 5))[0].meta["times"] == [0, 1, 5]
+    with pytest.warns(FileWarning):
+        assert read(write(tmp_path / "a.tif", found)).meta["times"] == [1, 2, 8]
+
+
+@pytest.mark.parametrize("times", [[2, 1], [0.5, 0.5], [0, 3, 2]])
+def test_times_that_do_not_increase_are_refused(times):
+    with pytest.raises(ConfigError, match="each must be later"):
+        superresolve(movie(meta={}), "preview", times=times)
+    with pytest.raises(ConfigError, match="each must be later"):
+        render(superresolve(movie(meta={}), "preview", scale={"t": 2}), times=tuple(times))
+
+
+def test_a_fit_with_stamps_renders_the_frame_of_a_time():
+    frames = np.random.default_rng(0).poisson(20 * np.arange(1, 7)[:, None, None], (6, 12, 14))
+    source = movie(meta={}).like(frames)
+    fitted = superresolve(source, "preview", scale={"t": 1}, stamps=TIMES, motion="never")
+    (found, *_) = render(fitted, times=(1.0, 10.0, 12.0))
+    np.testing.assert_allclose(found.array(), frames[[1, 3, 5]], atol=1e-3)
+    (again, *_) = render(fitted)
+    np.testing.assert_allclose(again.array(), fitted.images[0].array(), atol=1e-3)
+    assert (again.steps["T"], again.shape) == (2.4, (6, 12, 14))
