@@ -94,6 +94,21 @@ def test_noise_with_a_grain_is_not_missed(grain):
     assert estimate_noise(exposure()).grain == 0
 
 
+def test_rounded_noise_with_a_grain_is_found_where_the_first_voxels_have_no_data():
+    """Whether values are whole numbers says how much of the finest differences is rounding."""
+    generator = np.random.default_rng(0)
+    mean = gaussian_filter(mean_of("membranes", 0), 0.8)[:24]
+    grainy = gaussian_filter(generator.normal(size=mean.shape), 0.8)
+    raw = np.round(mean / 2 + 2 * grainy / grainy.std()).astype(np.float32)
+    whole = estimate_noise(raw)
+    assert whole.grain == pytest.approx(0.8, abs=0.2)
+    raw[:3] = np.nan  # more than 10,000 voxels
+    raw[:, :5] = np.nan
+    part = estimate_noise(raw)
+    assert part.grain == pytest.approx(whole.grain, abs=0.1)
+    assert part.sd(BRIGHTNESS) == pytest.approx(whole.sd(BRIGHTNESS), rel=0.1)
+
+
 def test_further_axes_are_further_images():
     frames = np.stack([embryo(size=(20, 48, 48), seed=seed).raw.data for seed in (0, 1, 2)])
     assert estimate_noise(frames).sd(BRIGHTNESS) == pytest.approx(exact_sd(2, 8), rel=0.08)

@@ -35,6 +35,7 @@ _ONE_VALUE = 0.95  # smallest fraction of those that must have the same value
 _BLOCK = (24, 128, 128)  # voxels; large stacks are sampled in blocks of this size
 _PLANE = 512  # pixels; the same for a single plane, along each axis
 _MOST_BLOCKS = 8
+_FIRST = 10_000  # values that tell whether all are whole numbers
 
 
 class Classes(NamedTuple):
@@ -203,5 +204,8 @@ def _blocks(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def is_whole(values: NDArray[Any]) -> bool:
-    """Return whether the first 10,000 values are whole numbers."""
-    return bool(np.all(values.ravel()[:10_000] % 1 == 0))
+    """Return whether the first 10,000 finite values, of which there are some, are whole numbers."""
+    some = values.ravel()
+    if not np.isfinite(some[:_FIRST]).all():  # such as the border of a masked stack
+        some = some[np.isfinite(some)]
+    return bool(some.size) and bool(np.all(some[:_FIRST] % 1 == 0))
