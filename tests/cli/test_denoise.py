@@ -68,6 +68,12 @@ def test_missing_voxel_size_is_a_warning(run, jobs, plain_file, tmp_path):
     assert "voxels of unknown size" in out
 
 
+def test_a_plane_of_unknown_pixel_size_is_not_asked_for_a_z_step(run, jobs, sample, tmp_path):
+    path = write(tmp_path / "movie.tif", Image(sample.raw.array(), "TYX"))
+    _, _, error = run("denoise", path, tmp_path / "out.tif")
+    assert "so pixels are assumed to be squares; give the size as --voxel y=…,x=… in µm." in error
+
+
 def test_a_file_of_which_only_the_z_step_is_unknown_is_not_said_to_have_no_voxel_size(
     run, jobs, sample, tmp_path
 ):

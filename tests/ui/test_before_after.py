@@ -72,6 +72,23 @@ def test_the_swipe_line_shows_the_source_on_its_left(viewer, layer, dock, after)
     assert not {LEFT, LINE} & set(names(viewer))
 
 
+def test_a_result_whose_colours_add_covers_its_source_beside_the_swipe_line(
+    viewer, layer, dock, use_job, idle
+):
+    layer.blending = "additive"
+    use_job()
+    dock.run()
+    idle(dock)
+    result = viewer.layers["denoised · membrane"]
+    assert result.blending == "additive"
+    before = visible(viewer)
+    dock.dispatcher.before_after.toggle("swipe")
+    assert result.blending == "translucent_no_depth"
+    dock.dispatcher.before_after.toggle("swipe")
+    assert result.blending == "additive"
+    assert visible(viewer) == before
+
+
 def test_the_line_is_dragged_with_the_mouse_and_the_view_is_not(viewer, layer, dock, after):
     dock.dispatcher.before_after.toggle("swipe")
     line = viewer.layers[LINE]

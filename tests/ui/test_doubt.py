@@ -13,14 +13,14 @@ from napari_cellinr.ui.session.work.doubt import doubt_of, overlay_of
 pytestmark = pytest.mark.gui
 
 
-def with_error(job):
+def with_error(job, first=10.0):
     """Let a fake fit return a standard error, which is large in the first plane."""
     plain = job.fitted
 
     def fitted(image, config, stopped):
         made = plain(image, config, stopped)
         error = np.full(image.shape, 0.001, np.float32)
-        error[0] = 10.0
+        error[0] = first
         images = (*made.images, image.like(error, name="standard error"))
         return replace(made, images=images, roles=("result", "error"), state={"w": np.zeros(1)})
 
@@ -50,6 +50,15 @@ def test_the_overlay_marks_doubtful_voxels_and_is_toggled(viewer, layer, dock, u
     button.click()
     assert overlay.visible
     assert len([one for one in viewer.layers if one.name.startswith("doubt")]) == 1
+
+
+def test_where_no_error_is_large_it_is_said_that_nothing_is_red(viewer, dock, use_job, idle):
+    with_error(use_job(), first=0.001)
+    dock.run()
+    idle(dock)
+    dock.fit_actions.doubt_button.click()
+    idle(dock)
+    assert "nothing is red" in dock.panel.status.text()
 
 
 def test_without_an_estimate_the_button_says_where_there_is_one(dock, use_job, idle):

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 import napari_cellinr.config as configs
 from napari_cellinr.config import CellINRConfig, Config
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.ui.widgets.boxes import NameBox
 from napari_cellinr.ui.widgets.fields import OptionalField
 from napari_cellinr.ui.widgets.forms import ConfigForm
 from napari_cellinr.ui.widgets.labels import wrapping_label
@@ -151,3 +152,26 @@ def test_one_of_several_gpus_is_shown_and_reads_back(form):
     assert names == ["auto", "cpu", "cuda", "mps", "cuda:1", "cuda:0"]
     field.set_value("cuda:0")
     assert form.config().device == "cuda:0"
+
+
+def test_a_long_name_of_a_file_is_broken_at_its_signs_and_not_cut_off(qtbot):
+    name = "training-resources__xyc_16bit__cell_dna_mts_actin"
+    label = wrapping_label(f"Layer “{name}”: done.")
+    qtbot.addWidget(label)
+    assert label.text() == f"Layer “{name}”: done."
+    room = label.fontMetrics().horizontalAdvance(name) // 2
+    label.setText(name)
+    assert label.text() == name
+    assert label.heightForWidth(room) > label.heightForWidth(3 * room)
+
+
+def test_names_that_differ_at_their_end_are_shown_by_their_end(qtbot):
+    box = NameBox()
+    qtbot.addWidget(box)
+    box.addItems([f"a recording with a long name, channel {number}" for number in (1, 2)])
+    box.resize(150, 25)
+    assert box.shown_name().endswith("1")
+    box.setCurrentIndex(1)
+    assert box.shown_name().endswith("2")
+    assert len(box.shown_name()) < len(box.currentText())
+    assert box.currentText().endswith("channel 2")

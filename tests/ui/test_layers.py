@@ -42,6 +42,20 @@ def test_axes_are_read_or_guessed(labels, axes, sure):
     assert axes_of(make((2, 3, 4), axis_labels=labels)) == (axes, sure)
 
 
+@pytest.mark.parametrize(
+    ("labels", "axes"),
+    [
+        (("-4", "t", "y", "x"), "CTYX"),  # two layers of a series, merged to a stack
+        (("-4", "z", "y", "x"), "TZYX"),
+        (("t", "-3", "y", "x"), "TZYX"),
+        (("-5", "t", "z", "y", "x"), "CTZYX"),
+        (("-4", "-3", "y", "x"), "TZYX"),
+    ],
+)
+def test_a_guess_keeps_the_axes_that_labels_define(labels, axes):
+    assert axes_of(make((2,) * len(labels), axis_labels=labels)) == (axes, False)
+
+
 def test_a_plane_needs_no_labels():
     assert axes_of(make((3, 4))) == ("YX", True)
 

@@ -350,3 +350,25 @@ def test_the_question_mark_of_a_dock_opens_the_page_for_the_viewer(dock):
     text = window.browser.toPlainText()
     assert text.index("The docks") < 5
     window.close()
+
+
+def test_a_result_whose_colours_add_takes_the_place_of_its_source_and_of_older_results(
+    viewer, layer, dock, use_job, idle
+):
+    """In a composite of channels, a structure is not shown twice as bright as it is."""
+    layer.blending = "additive"
+    other = viewer.add_image(layer.data, name="other channel", blending="additive")
+    viewer.layers.selection.active = layer
+    use_job()
+    for _ in range(2):
+        dock.run()
+        idle(dock)
+    first, second = (one for one in viewer.layers if one.name.startswith("denoised"))
+    assert [one.visible for one in (layer, first, second, other)] == [False, False, True, True]
+
+
+def test_below_an_opaque_result_its_source_stays_visible(viewer, layer, dock, use_job, idle):
+    use_job()
+    dock.run()
+    idle(dock)
+    assert layer.visible

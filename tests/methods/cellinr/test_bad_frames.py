@@ -87,7 +87,9 @@ def test_a_plane_without_data_is_named():
     volume = movie()[1].astype(np.float32)
     volume[2] = 0
     (text,) = find_defects(Image(volume, axes="ZYX"), [()]).warnings
-    assert text.startswith("20.0 % of the voxels have no data (plane 3): they all have the lowest")
+    assert text.startswith(
+        "20.0 % of the voxels have no data (plane 3 entirely): they all have the"
+    )
 
 
 def test_one_voxel_of_a_billion():

@@ -181,9 +181,13 @@ def read_input(options: Namespace) -> Image:
         image = image.crop(**options.crop)
     units = zip(image.axes, image.units, strict=True)
     if {unit for axis, unit in units if axis in "ZYX"} == {UNCALIBRATED}:
+        shape = "voxels are assumed to be cubes"
+        if "Z" not in image.axes:
+            shape = "pixels are assumed to be squares"
+        sizes = ",".join(f"{axis.lower()}=…" for axis in image.axes if axis in "ZYX")
         say_warning(
-            f"{without_secrets(options.input)} has no voxel size, so voxels are assumed to be "
-            "cubes; give the size as --voxel z=…,y=…,x=… in µm."
+            f"{without_secrets(options.input)} has no voxel size, so {shape}; give the size as "
+            f"--voxel {sizes} in µm."
         )
     return image
 

@@ -30,6 +30,8 @@ LINE: Final = "swipe line"
 NEAR: Final = 12
 """Distance from the line in screen pixels within which the mouse drags it."""
 
+_OPAQUE: Final = "translucent_no_depth"
+
 _LINKED: Final = ("contrast_limits", "gamma", "colormap")
 
 
@@ -59,6 +61,8 @@ class Swipe:
         self.fraction = 0.5
         self._viewer, self._before, self._moved = viewer, before, moved
         self._alone = Alone(viewer, [before, after])
+        self._after_id, self._blending = after.unique_id, str(after.blending)
+        after.blending = _OPAQUE  # a channel, whose colours add, would show the source through it
         self._left_id = self._add_left(after).unique_id
         self._line_id = self._add_line().unique_id
         self._draw()
@@ -89,6 +93,9 @@ class Swipe:
             if layer is not None:
                 viewer.layers.unlink_layers([layer])
                 viewer.layers.remove(layer)
+        after = find(viewer, self._after_id)
+        if after is not None and after.blending == _OPAQUE:
+            after.blending = self._blending
         self._alone.restore()
 
     def _axis(self) -> int:

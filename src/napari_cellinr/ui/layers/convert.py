@@ -17,7 +17,7 @@ from napari_cellinr.io.metadata.rotation import is_rotated
 from napari_cellinr.io.series.channels import separated
 from napari_cellinr.macro.naming import DOT, name_before
 from napari_cellinr.text import clean_name
-from napari_cellinr.ui.layers.provenance import HELPER, SWIPE
+from napari_cellinr.ui.layers.provenance import HELPER, READ_SHAPE, SWIPE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -139,7 +139,24 @@ def axes_of(layer: ImageLayer) -> tuple[str, bool]:
     letters = "".join(_WORDS.get(label, "?") for label in labels)
     if "?" not in letters and len(set(letters)) == n_dimensions:
         return letters, True
-    return default_axes(n_dimensions), n_dimensions == 2
+    usual = default_axes(n_dimensions)
+    known = letters.replace("?", "")
+    if known and len(set(known)) == len(known) and {"Y", "X"} <= set(known):
+        return _completed(letters, usual), False
+    return usual, n_dimensions == 2
+
+
+def _completed(letters: str, usual: str) -> str:
+    """Return axes with a guess in the place of each `?`, beside those that labels define.
+
+    An axis before the time, as napari makes it of stacked layers, may well be that of channels.
+    """
+    for place, letter in enumerate(letters):
+        if letter == "?":
+            stacked = "T" in letters[place:] and "C" not in letters
+            free = [axis for axis in f"{'C' * stacked}{usual}TZC" if axis not in letters]
+            letters = f"{letters[:place]}{free[0]}{letters[place + 1 :]}"
+    return letters
 
 
 def to_image(layer: ImageLayer, axes: str = "") -> Image:
@@ -175,7 +192,7 @@ def to_image(layer: ImageLayer, axes: str = "") -> Image:
         units=tuple(str(unit) for unit in layer.units),
         name=str(layer.name),
         translate=tuple(float(place) for place in layer.translate),
-        meta=dict(layer.metadata),
+        meta={key: fact for key, fact in layer.metadata.items() if key != READ_SHAPE},
     )
 
 
@@ -353,8 +370,10 @@ def _colour_image(image: Image) -> tuple[Any, dict[str, Any], str]:
     place = image.axes.index("S")
     order = [i for i in range(len(image.axes)) if i != place]
     data: Any = image.data
+    data = data.transpose([*order, place])
     attributes = _attributes(image.take("S", 0), "gray") | {"rgb": True}
-    return data.transpose([*order, place]), attributes, "image"
+    attributes["metadata"][READ_SHAPE] = list(data.shape)
+    return data, attributes, "image"
 
 
 def _attributes(image: Image, colour: str) -> dict[str, Any]:
@@ -365,7 +384,7 @@ def _attributes(image: Image, colour: str) -> dict[str, Any]:
         "translate": image.translate,
         "units": image.units,
         "axis_labels": tuple(axis.lower() for axis in image.axes),
-        "metadata": dict(image.meta),
+        "metadata": {**image.meta, READ_SHAPE: list(image.shape)},
         "colormap": colour,
         "blending": "translucent_no_depth" if colour == "gray" else "additive",
     }

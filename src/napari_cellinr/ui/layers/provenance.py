@@ -30,6 +30,7 @@ __all__ = [
     "IMAGE_OF_FIT",
     "KEPT_FIT",
     "OTHER_IMAGES",
+    "READ_SHAPE",
     "RECORD",
     "SAMPLE_PART",
     "SWIPE",
@@ -66,6 +67,12 @@ IMAGE_OF_FIT = "napari-cellinr image of a saved fit"
 
 FITTED_IMAGE = "napari-cellinr fitted image"
 """Key in the metadata of a layer for the name of the image that was fitted."""
+
+READ_SHAPE = "napari-cellinr shape as read"
+"""Key in the metadata of a layer for its shape when it was read.
+
+napari hands the metadata of a layer on to what it makes of it, such as a projection.
+"""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from napari_cellinr.ui.layers.voxel_steps import (
     steps_text,
 )
 from napari_cellinr.ui.layers.watch import LayerWatch
+from napari_cellinr.ui.widgets.boxes import NameBox
 from napari_cellinr.ui.widgets.labels import sentence, wrapping_label
 from napari_cellinr.ui.widgets.prompt import PromptLine
 
@@ -72,7 +73,7 @@ class SourcePanel(QWidget):
         self._later.setInterval(0)
         self._later.timeout.connect(self.follow)
         self._controller = controller = dispatcher.controller
-        self.combo = QComboBox()
+        self.combo = NameBox()
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )

@@ -9,7 +9,13 @@ from napari_cellinr.io.series.channels import PART
 from napari_cellinr.io.series.sequences import SERIES
 from napari_cellinr.macro import Source, Step
 from napari_cellinr.macro.naming import SAMPLE
-from napari_cellinr.ui.layers.provenance import HELPER, KEPT_FIT, RECORD, SAMPLE_PART
+from napari_cellinr.ui.layers.provenance import (
+    HELPER,
+    KEPT_FIT,
+    READ_SHAPE,
+    RECORD,
+    SAMPLE_PART,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +35,7 @@ __all__ = [
     "image_of",
     "name_of",
     "opened_steps",
+    "read_from",
     "source_of",
 ]
 
@@ -113,15 +120,19 @@ def name_of(layer: Layer | str) -> str:
 
 
 def source_of(layer: Layer) -> Source:
-    """Return the source of a macro for a layer: its name, and what it was read from."""
-    return replace(_opened(layer), layer=str(layer.name))
+    """Return the source of a macro for a layer: its name, and what it was read from.
+
+    What napari made of a layer, such as a projection or a stack of channels, is in no file.
+    """
+    found = Source() if _is_derived(layer) else read_from(layer)
+    return replace(found, layer=str(layer.name))
 
 
 def opened_steps(layers: Sequence[Layer]) -> list[Step]:
     """Return the steps that open layers, one for each file or series that they were read from."""
     names: dict[Source, list[str]] = {}
     for layer in layers:
-        whole = replace(_opened(layer), series=None, channel=None)
+        whole = replace(read_from(layer), series=None, channel=None)
         names.setdefault(whole, []).append(str(layer.name))
     return [
         Step("open", (source,), results=tuple(found))
@@ -130,8 +141,23 @@ def opened_steps(layers: Sequence[Layer]) -> list[Step]:
     ]
 
 
-def _opened(layer: Layer) -> Source:
-    """Return what a layer was read from: files, a saved fit, a sample of this plugin, nothing."""
+def _is_derived(layer: Layer) -> bool:
+    """Return whether a layer has other axes than what was read, or less along one of them.
+
+    A series may have grown: its file is appended to while it is recorded.
+    """
+    read = layer.metadata.get(READ_SHAPE)
+    if not read or not hasattr(layer.data, "shape"):
+        return False
+    shape = tuple(layer.data.shape)
+    return len(shape) != len(read) or any(now < then for now, then in zip(shape, read, strict=True))
+
+
+def read_from(layer: Layer) -> Source:
+    """Return what a layer was read from: files, a saved fit, a sample of this plugin, nothing.
+
+    It is also that of the layer from which napari made this one.
+    """
     if KEPT_FIT in layer.metadata:
         return Source(path=str(layer.metadata[KEPT_FIT]))
     if RECORD in layer.metadata or HELPER in layer.metadata:  # with the metadata of its source

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.macro.plan import files_of_source, input_at
-from napari_cellinr.ui.session.actions import source_of
+from napari_cellinr.ui.session.actions import read_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,4 +86,4 @@ class Written:
 
 def opened_files(viewer: napari.Viewer) -> list[Path]:
     """Return the files and Zarr folders that the layers of a viewer were opened from."""
-    return [place_of(one) for layer in viewer.layers for one in files_of_source(source_of(layer))]
+    return [place_of(one) for layer in viewer.layers for one in files_of_source(read_from(layer))]

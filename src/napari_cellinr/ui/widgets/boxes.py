@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
+
 if TYPE_CHECKING:
     import napari
-    from qtpy.QtWidgets import QComboBox
+    from qtpy.QtGui import QPaintEvent
 
-__all__ = ["list_layers"]
+__all__ = ["NameBox", "list_layers"]
+
+
+class NameBox(QComboBox):
+    """A list of names that cuts a long one in its middle: channels differ at the end."""
+
+    def shown_name(self) -> str:
+        """Return the selected name as far as there is room for it."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        control = QStyle.ComplexControl.CC_ComboBox
+        part = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(control, option, part, self).width() - 4
+        middle = Qt.TextElideMode.ElideMiddle
+        return str(self.fontMetrics().elidedText(self.currentText(), middle, room))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Draw the box with the shortened name."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_name()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
 
 def list_layers(box: QComboBox, viewer: napari.Viewer, kind: str, first: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, Slot
@@ -17,6 +18,10 @@ COLOURS: Final = {"info": "", "warning": "color: #b07014;", "error": "color: #d8
 
 CURVES: Final = ("#3d9be0", "#e08a1e", "#4caf50", "#d060c0", "#e05050", "#20b0b0", "#a0a030")
 """Colours of curves, distinguishable in the dark and light theme."""
+
+
+_LONG: Final = re.compile(r"\S{20,}")
+_BREAK: Final = "\u200b"  # a space of no width, at which Qt may break a line
 
 
 def sentence(text: str) -> str:
@@ -39,16 +44,21 @@ class WrappingLabel(QLabel):
     """
 
     def __init__(self, text: str = "", *, of_errors: bool = False) -> None:
-        super().__init__(text)
+        super().__init__(_LONG.sub(_breakable, text))
         self._of_errors = of_errors
         self.setTextFormat(Qt.TextFormat.PlainText)  # names from files are no HTML
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def setText(self, text: str) -> None:  # noqa: N802
-        """Show a text."""
-        super().setText(sentence(text) if self._of_errors else text)
+        """Show a text; long names of files break at their signs instead of being cut off."""
+        shown = sentence(text) if self._of_errors else text
+        super().setText(_LONG.sub(_breakable, shown))
         self._fit()
+
+    def text(self) -> str:
+        """Return the text that was given."""
+        return str(super().text()).replace(_BREAK, "")
 
     @Slot(str)
     def remove(self, text: str) -> None:
@@ -74,6 +84,10 @@ class WrappingLabel(QLabel):
         self.setMinimumHeight(0)  # Qt never returns less than the present minimum
         if self.isVisible():
             self.setMinimumHeight(max(self.heightForWidth(self.width()), 0))
+
+
+def _breakable(word: re.Match[str]) -> str:
+    return re.sub(r"(?<=[_.\\/-])(?=\w)", _BREAK, word[0])
 
 
 def wrapping_label(text: str = "", kind: str = "info") -> WrappingLabel:

@@ -304,7 +304,8 @@ def _planes_text(masks: Iterable[NDArray[np.bool_]]) -> str:
     """Return which planes of volumes have no data at all, to follow a number of voxels."""
     volumes = [mask for mask in masks if mask.ndim == 3]
     numbers = {int(z) + 1 for mask in volumes for z in np.flatnonzero(mask.all(axis=(1, 2)))}
-    return f" (plane {number_list(sorted(numbers))})" if numbers else ""
+    planes = f"plane{'s' * (len(numbers) > 1)} {number_list(sorted(numbers))}"
+    return f" ({planes} entirely)" if numbers else ""
 
 
 def find_defects(

@@ -127,8 +127,10 @@ def doubt_work(controller: Controller, layer: ImageLayer, made: Result | None) -
             },
         )  # fmt: skip
         part = 100 * float(np.mean(np.asarray(doubt.data) >= 0.5))
-        text = f"Layer “{shown.name}”: do not trust what is red; it is {part:.2g} % of the image."
-        controller.said.emit("info", text)
+        text = f"do not trust what is red; it is {part:.2g} % of the image."
+        if part == 0:
+            text = "nothing is red, since no estimated error is large."
+        controller.said.emit("info", f"Layer “{shown.name}”: {text}")
 
     job = background_job("looking for doubtful voxels", lambda: doubt_of(result.fitted))
     return Work(f"doubt of {layer.name}", job, show, layer.unique_id, quick=True)

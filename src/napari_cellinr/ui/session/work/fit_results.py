@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image as ImageLayer
+
 from napari_cellinr.fitting.report import field_gain
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
 from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.session.placements import results_of
 from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import napari
     from napari.layers import Layer
 
     from napari_cellinr.config import Config
@@ -79,6 +83,7 @@ def show_fit(
         if quick:
             live.show_above()
     if not quick and not has_changed:
+        _hide_under(controller.viewer, source, layers[0])
         for one in others:
             if one.on_request:
                 continue
@@ -99,6 +104,19 @@ def show_fit(
             tuple(one for one, _ in offers), tuple(role for _, role in offers),
         )
     )  # fmt: skip
+
+
+def _hide_under(viewer: napari.Viewer, source: ImageLayer, result: Layer) -> None:
+    """Hide the source, and older results of it, where the colours of a new result add to theirs.
+
+    Together, the same structures would be twice as bright.
+    """
+    if not result.visible or result.blending != "additive":
+        return
+    for layer in (source, *results_of(viewer, source)):
+        adds = isinstance(layer, ImageLayer) and layer.blending == "additive"
+        if adds and layer.unique_id != result.unique_id:
+            layer.visible = False
 
 
 def _role(shown: Shown, fitted: Fitted) -> str:
