@@ -33,9 +33,10 @@ def error(result, truth):
     return float(((result - truth) ** 2).mean())
 
 
-def test_better_than_the_guide(plane):
+@pytest.mark.parametrize("large", [False, True])
+def test_better_than_the_guide(plane, large):
     truth, values, guide = plane
-    result, parts = finished(iter_collaborative(values, guide))
+    result, parts = finished(iter_collaborative(values, guide, large=large))
     assert result.shape == truth.shape
     assert result.dtype == np.float32
     assert error(result, truth) < 0.7 * error(guide, truth)
@@ -43,11 +44,34 @@ def test_better_than_the_guide(plane):
     assert parts[-1] == 1
 
 
-def test_bands_leave_no_trace(plane, monkeypatch):
+@pytest.mark.parametrize("large", [False, True])
+def test_bands_leave_no_trace(plane, monkeypatch, large):
     _, values, guide = plane
-    whole = finished(iter_collaborative(values, guide))[0]
+    whole = finished(iter_collaborative(values, guide, large=large))[0]
     monkeypatch.setattr("napari_cellinr.classic.collaborative._GROUPS", 1)
-    np.testing.assert_allclose(finished(iter_collaborative(values, guide))[0], whole, atol=1e-4)
+    banded = finished(iter_collaborative(values, guide, large=large))[0]
+    np.testing.assert_allclose(banded, whole, atol=1e-4)
+
+
+def test_large_patches_err_less_where_texture_is_wide_and_the_guide_has_little_noise():
+    random = np.random.default_rng(2)
+    y, x = np.mgrid[:96, :96]
+    truth = 4 * np.sin(x / 2.1) * np.cos(y / 2.7)
+    values = truth + random.standard_normal(truth.shape)
+    guide = truth + 0.2 * gaussian_filter(random.standard_normal(truth.shape), 1)
+    usual, large = (
+        error(finished(iter_collaborative(values, guide, large=large))[0], truth)
+        for large in (False, True)
+    )
+    assert large < usual
+
+
+@pytest.mark.parametrize("size", [8, 15])
+def test_planes_smaller_than_large_patches_are_filtered_too(size):
+    random = np.random.default_rng(3)
+    values = random.standard_normal((size, 40))
+    result = finished(iter_collaborative(values, np.zeros_like(values), large=True))[0]
+    assert np.square(result).mean() < 0.3 * np.square(values).mean()
 
 
 def test_columns_of_tiles_leave_no_trace(plane, monkeypatch):

@@ -32,7 +32,7 @@ SECONDS = (1.5, 2.2e-5)
 COARSE_SECONDS = (0.5, 6e-6)
 """The same if the initial estimate is faster than patch matching."""
 
-ESTIMATE_SECONDS = {"volume": 7.1e-6, "plane": 1.8e-5}
+ESTIMATE_SECONDS = {"volume": 7.1e-6, "plane": 1.7e-5}
 """CPU seconds per voxel of an initial estimate that a network corrects, also of synthetic noise."""
 
 TOGETHER_SECONDS = {"volume": 5.2e-6, "plane": 4.4e-6}
@@ -51,7 +51,7 @@ STEP_SECONDS = {"volume": 0.018, "plane": 0.013}
 TURNED_SECONDS = 2.0e-6
 """CPU seconds per voxel of evaluating the network in eight orientations, with several rounds."""
 
-SECOND_FILTER_SECONDS = 5e-6
+SECOND_FILTER_SECONDS = 6e-6
 """CPU seconds per pixel of filtering a plane once more: measured 0.37 and 1.1 s for 256 × 256 and
 512 × 512 pixels. Counted for each, though planes that the network improves enough do without."""
 

@@ -61,7 +61,7 @@ the part of that falls from the largest to 0."""
 MOST_SMOOTHED = 0.2
 """Largest part of the smoothed image."""
 
-MOST_FILTERED, TRUSTED_GAIN = 0.7, (0.25, 0.5)
+MOST_FILTERED, TRUSTED_GAIN = 0.4, (0.35, 0.55)
 """Largest part of the second filter; and the decibels that a network gains on synthetic images up
 to which it has that part, and from which on it has none."""
 
@@ -118,7 +118,7 @@ def _contrast(result: NDArray[np.float32]) -> float:
 
 
 def filtered_part(gain: float) -> float:
-    """Return the part of the second filter in the mean of both, 0 to 0.7.
+    """Return the part of the second filter in the mean of both, 0 to 0.4.
 
     Parameters
     ----------
@@ -166,9 +166,8 @@ def with_second_filter(
     if deadline is not None and time.monotonic() + collaborative_seconds(flat) > deadline:
         return replace(fitted, is_unfiltered=True)
     variance = None if part.variance is None else part.variance.reshape(flat)
-    job = iter_collaborative(
-        part.stabilised.reshape(flat), result.reshape(flat), variance=variance, device=device
-    )
+    values, guide = part.stabilised.reshape(flat), result.reshape(flat)
+    job = iter_collaborative(values, guide, variance=variance, device=device, large=True)
     again = finish(job).reshape(result.shape)
     correction = fitted.correction + weight * (again - result)
     return replace(fitted, correction=correction.astype(np.float32), filtered=float(weight))
