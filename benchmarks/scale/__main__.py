@@ -1,7 +1,8 @@
 """Recordings larger than memory: planning, first parts, growth, workers, the whole, and kills.
 
     python benchmarks/scale [plan] [memory] [growth] [workers] [whole] [kills] [page]
-        [--folder FOLDER] [--kills N] [--scheduler local] [--sizes 2,4] [--voxels 1,4] [--actions superresolve]
+        [--folder FOLDER] [--kills N] [--scheduler local] [--sizes 2,4] [--voxels 1,4]
+        [--actions superresolve]
 
 Runs these measurements (all without one; none with `page`), keeps them in
 `benchmarks/scale/results`, and writes `docs/benchmarks/scale.md`. The recordings, of any size, take
