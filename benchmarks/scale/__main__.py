@@ -321,14 +321,15 @@ def growth_text(found: dict) -> str:
         )
     if not rows:
         return ""
+    notes = "".join(f"\n\n{one['note']}" for one in found.values() if "note" in one)
     head = [
         "method", "voxels of the recording", "parts", "CPU time per voxel of the result",
         "from the mean of the method", "peak memory",
     ]  # fmt: skip
     return (
         "## Growth with the voxels\n\nAll parts and the pyramid of recordings of 16 or 64 frames, "
-        "without the plan, one after the other in a process that may use 4 GB.\n\n"
-        f"{table(head, rows)}"
+        "without the plan, one after the other in a process that may use 4 GB; reconstruction with "
+        f"20 steps.\n\n{table(head, rows)}{notes}"
     )
 
 
