@@ -1,7 +1,8 @@
 """Recordings larger than memory: planning, first parts, growth, workers, the whole, and kills.
 
     python benchmarks/scale [plan] [memory] [growth] [workers] [whole] [kills] [page]
-        [--folder FOLDER] [--kills N] [--scheduler local] [--sizes 2,4] [--actions superresolve]
+        [--folder FOLDER] [--kills N] [--scheduler local] [--sizes 2,4] [--voxels 1,4]
+        [--actions superresolve]
 
 Runs these measurements (all without one; none with `page`), keeps them in
 `benchmarks/scale/results`, and writes `docs/benchmarks/scale.md`. The recordings, of any size, take
@@ -128,6 +129,8 @@ def growth(options: argparse.Namespace) -> dict:
     found = kept("growth")
     for action in options.actions.split(","):
         for megavoxels, (n_frames, side) in GROWING[action].items():
+            if options.voxels and str(megavoxels) not in options.voxels.split(","):
+                continue
             path = options.folder / f"{n_frames}x{side}.zarr"
             if not path.exists():
                 recording(path, n_frames, (side, side))
@@ -318,14 +321,15 @@ def growth_text(found: dict) -> str:
         )
     if not rows:
         return ""
+    notes = "".join(f"\n\n{one['note']}" for one in found.values() if "note" in one)
     head = [
         "method", "voxels of the recording", "parts", "CPU time per voxel of the result",
         "from the mean of the method", "peak memory",
     ]  # fmt: skip
     return (
         "## Growth with the voxels\n\nAll parts and the pyramid of recordings of 16 or 64 frames, "
-        "without the plan, one after the other in a process that may use 4 GB.\n\n"
-        f"{table(head, rows)}"
+        "without the plan, one after the other in a process that may use 4 GB; reconstruction with "
+        f"20 steps.\n\n{table(head, rows)}{notes}"
     )
 
 
@@ -367,6 +371,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--scheduler")
     parser.add_argument("--sizes", default="2,4,8", help="GB of the recordings of memory")
+    parser.add_argument(
+        "--voxels", default="", help="millions of voxels of growth; all if not given"
+    )
     parser.add_argument(
         "--actions", default=",".join(MEMORY), help="methods of memory, and cases of whole"
     )

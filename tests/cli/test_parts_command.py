@@ -49,6 +49,18 @@ def test_an_unfinished_result_goes_on_unless_it_is_to_be_replaced(run, computed,
     np.testing.assert_array_equal(read(out).array(), data)
 
 
+def test_a_complete_result_leaves_nothing_to_go_on_with(run, computed, words):
+    command, out, data = words
+    assert run(*command)[0] == 0
+    computed.done = []
+    status, _, error = run(*command, "--resume", f"{out}.parts")
+    assert status == 2
+    assert "nothing to go on with" in error
+    assert "--overwrite" in error
+    assert computed.done == []
+    np.testing.assert_array_equal(read(out).array(), data)
+
+
 def test_overwrite_begins_anew(run, computed, words):
     command, out, data = words
     computed.fails = (1,)

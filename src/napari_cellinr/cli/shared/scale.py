@@ -71,16 +71,28 @@ def whole_or_resumed(options: Namespace) -> int:
     ----------
     options
         The parsed options, with the function of the command as `run_whole`.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is that of another run, or there is nothing to go on with.
     """
+    from napari_cellinr.runs.scale.plan import load_plan, notes_folder
     from napari_cellinr.runs.scale.state import PLAN_FILE
 
     options.devices = _devices(options)
     folder = None if options.resume is None else place_of(options.resume)
+    if folder is not None and not folder.exists():
+        output = place_of(options.output).resolve()
+        if folder.resolve() == notes_folder(output) and output.exists():
+            raise ConfigError(
+                f"there is nothing to go on with: {folder} is deleted when a result is complete, "
+                f"and {options.output} is there. To compute it again, give --overwrite, not "
+                "--resume."
+            )
     if folder is None or not (folder / PLAN_FILE).is_file():
         status: int = options.run_whole(options)
         return status
-    from napari_cellinr.runs.scale.plan import load_plan
-
     plan = load_plan(folder / PLAN_FILE)
     if plan.action != options.command or plan.places[0] != place_of(options.output).resolve():
         raise ConfigError(
