@@ -185,3 +185,14 @@ def test_arrays_are_written_with_axes_and_scale(tmp_path):
     assert (image.axes, image.scale) == ("TYX", (1.0, 0.5, 0.5))
     with pytest.raises(AxesError, match="without axes"):
         write(path, np.zeros((3, 4, 5)))
+
+
+def test_tensors_of_torch_are_taken_as_arrays():
+    torch = pytest.importorskip("torch")
+    values = torch.arange(48.0).reshape(6, 8)
+    for tensor in (values, values.clone().requires_grad_(), values.to(torch.uint8)):
+        found = image_of(tensor)
+        assert found.axes == "YX"
+        np.testing.assert_array_equal(found.array(), tensor.detach().numpy())
+    with pytest.raises(AxesError, match=r"tensor of torch.bfloat16.*convert it to float32"):
+        image_of(values.to(torch.bfloat16))

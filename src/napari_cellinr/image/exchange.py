@@ -60,7 +60,7 @@ def image_of(
         image = from_xarray(data)
         image = image.with_axes(axes) if axes else image
     else:
-        array = data if _is_array(data) else np.asarray(data)
+        array = data if _is_array(data) else _as_numpy(data)
         image = Image(array, axes or _certain_axes(array.shape))
     if scale is None and units is None:
         return image
@@ -68,7 +68,21 @@ def image_of(
 
 
 def _is_array(data: Any) -> bool:
-    return all(hasattr(data, name) for name in ("shape", "dtype", "__getitem__"))
+    known = all(hasattr(data, name) for name in ("shape", "dtype", "__getitem__"))
+    return known and not hasattr(data, "detach")
+
+
+def _as_numpy(data: Any) -> Any:
+    """Return lists and the like, and tensors of torch on any device, as arrays of NumPy."""
+    if not hasattr(data, "detach"):
+        return np.asarray(data)
+    try:
+        return np.asarray(data.detach().cpu())
+    except TypeError:
+        raise AxesError(
+            f"a tensor of {data.dtype} was given, which NumPy does not have; convert it to "
+            "float32 first."
+        ) from None
 
 
 def _certain_axes(shape: Sequence[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["Needs", "boxes"]
+__all__ = ["Needs", "boxes", "of_recording"]
 
 Range = tuple[int, int]
+
+_NUMBERED = re.compile(r"\b[Ff]rames? \d")
+"""The number of a frame in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -196,3 +200,25 @@ def _tiles(
         [tuple(one[0] for one in place) for place in places],
         [tuple(one[1] for one in place) for place in places],
     )
+
+
+def of_recording(texts: Sequence[str], frames: Range, n_frames: int) -> list[str]:
+    """Return sentences about frames of a block, which say where in the recording these are.
+
+    Parameters
+    ----------
+    texts
+        Sentences in which frames are counted from the first one of the block.
+    frames
+        First frame of the block in the recording and the one after its last, from 0.
+    n_frames
+        Of the recording.
+    """
+    if frames == (0, n_frames):
+        return list(texts)
+    if frames[1] - frames[0] == 1:
+        where = f"In a part of one frame, {frames[0] + 1} of {n_frames}"
+    else:
+        first, last = frames[0] + 1, frames[1]
+        where = f"In frames {first} to {last} of {n_frames}, counted from the first of them"
+    return [f"{where}: {text}" if _NUMBERED.search(text) else text for text in texts]

@@ -15,7 +15,7 @@ from napari_cellinr.methods.cellinr.initial.background import NODES_PER_WIDTH, L
 from napari_cellinr.methods.cellinr.initial.estimate import SHARED, first_shared, frames_at_once
 from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled
 from napari_cellinr.methods.cellinr.part_job import denoise_part
-from napari_cellinr.runs.scale.layout import Needs, boxes
+from napari_cellinr.runs.scale.layout import Needs, boxes, of_recording
 from napari_cellinr.runs.scale.methods import MethodInParts
 from napari_cellinr.runs.scale.methods.measured import measured, unpacked
 from napari_cellinr.runs.scale.source import frame_shape
@@ -95,7 +95,10 @@ class DenoisingInParts(MethodInParts):
         """Yield `Progress`, return the result of its own frames and of all voxels it reads."""
         config: Any = plan.config
         facts, numbers = plan.channels[part.channel], self.frames(plan, part)
-        return (yield from denoise_block(block, config, facts, numbers, part, monitor))
+        fitted = yield from denoise_block(block, config, facts, numbers, part, monitor)
+        n_frames = plan.image.sizes.get("T", 1)
+        texts = of_recording(fitted.report["warnings"], part.frames, n_frames)
+        return replace(fitted, report={**fitted.report, "warnings": texts})
 
 
 METHOD: Final = DenoisingInParts()

@@ -21,7 +21,7 @@ from napari_cellinr.methods.spatime.output_grid import (
     output_grid,
 )
 from napari_cellinr.methods.spatime.stages import is_between
-from napari_cellinr.runs.scale.layout import Needs, blocks, boxes
+from napari_cellinr.runs.scale.layout import Needs, blocks, boxes, of_recording
 from napari_cellinr.runs.scale.methods import MethodInParts
 from napari_cellinr.runs.scale.methods.denoise import (
     FRAME_BYTES,
@@ -172,7 +172,8 @@ class SuperresolutionInParts(MethodInParts):
             noise = Noise(*(known[name] for name in ("gain", "read_noise", "offset", "grain")))
             shown = series.like(cleaned.images[0].array())
             within = Within(denoised=shown, removed=noise)
-            texts = [f"{REMOVAL}: {text}" for text in cleaned.report["warnings"]]
+            found = of_recording(cleaned.report["warnings"], part.near, facts["n_frames"])
+            texts = [f"{REMOVAL}: {text}" for text in found]
         elif config.noise == "match" and "lacking" in facts:
             within = Within(_added(facts, part))
             if within.noise is None:  # there is none that can be seen
@@ -182,9 +183,8 @@ class SuperresolutionInParts(MethodInParts):
             within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))
         own = own_settings(config, series, _places(facts, part))
         fitted = yield from superresolve_job(series, own, monitor, within=within)
-        return replace(
-            fitted, report={**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
-        )
+        texts += of_recording(fitted.report["warnings"], part.near, facts["n_frames"])
+        return replace(fitted, report={**fitted.report, "warnings": texts})
 
 
 METHOD: Final = SuperresolutionInParts()
