@@ -14,6 +14,7 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.spatime import chosen
+from napari_cellinr.methods.spatime.between.along import lagrange
 from napari_cellinr.methods.spatime.between.blending import (
     BlendWeights,
     Predictions,
@@ -23,7 +24,6 @@ from napari_cellinr.methods.spatime.between.blending import (
 from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import (
     MotionSettings,
-    lagrange,
     motion_problems,
     neighbours,
 )
