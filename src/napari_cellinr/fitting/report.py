@@ -30,7 +30,7 @@ __all__ = [
 DOUBTFUL = 1.5
 """Held-out error, in standard deviations of the noise, above which a result is doubtful, if it is
 as large at every brightness or the result is as far from the image. Measured: at most 1.3 at every
-brightness of recordings and phantoms, and 1.9 or more where a fourth of the variance was given."""
+brightness of recordings and phantoms, and 1.7 or more where a fourth of the variance was given."""
 
 UNEXPLAINED = 8.0
 """Held-out error above which a result is doubtful anyway: phantoms of 3000 photons have up to 5."""
