@@ -111,6 +111,23 @@ def test_a_fit_goes_on_with_the_same_numbers(tmp_path, monkeypatch):
     assert torch.equal(resumed.place, whole.place)
 
 
+def test_the_time_left_is_measured_without_what_only_the_first_step_takes(monkeypatch):
+    """The first step takes 30 s, all others 1 s; a slow stage came before."""
+    clock = [500.0]
+    monkeypatch.setattr("napari_cellinr.fitting.optimise.time.monotonic", lambda: clock[0])
+
+    class Slow(Walk):
+        def loss(self, step, generator):
+            clock[0] += 1 if step else 30
+            return super().loss(step, generator)
+
+    job = optimise(Slow(), CellINRConfig(steps=20), Monitor(started=0.0))
+    first, second, third = (next(job) for _ in range(3))
+    assert first.eta is None
+    assert second.eta == pytest.approx(18)
+    assert third.eta == pytest.approx(17)
+
+
 def test_a_request_while_a_job_is_paused_is_answered_and_the_pause_goes_on():
     monitor = Monitor()
     seen = []

@@ -10,7 +10,7 @@ import pytest
 
 from napari_cellinr import CellINRConfig, Image, denoise, reconstruct, superresolve
 from napari_cellinr.fitting.problem import Fitted, Outcome
-from napari_cellinr.fitting.report import standard, unconverged_warning
+from napari_cellinr.fitting.report import held_out_warning, is_note, standard, unconverged_warning
 
 SCHEMA = json.loads((files("napari_cellinr.fitting") / "report.schema.json").read_text("utf-8"))
 
@@ -59,3 +59,30 @@ def test_advice_says_what_was_measured_and_names_the_option(errors, stopped, sai
     history = tuple({"step": i, "held_out": error} for i, error in enumerate(errors))
     text = unconverged_warning(Outcome(stopped, 30, 1.0, history))
     assert re.search(said, text)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "residual", "spans", "said"),
+    [
+        (1.1, 1.0, [(0.9, 1.3)], ""),
+        (4.5, 0.8, [(1.0, 9.0)], ""),  # much light: only bright places are predicted badly
+        (9.0, 0.7, [(1.0, 20.0)], "9.0 times the estimated noise.*too low"),
+        (3.0, 1.0, [(0.9, 1.3), (2.5, 4.0)], "too low"),  # one channel
+        (2.0, 1.9, [], "too low"),  # nothing is known of brightness
+        (2.0, 1.1, [[]], ""),
+        (0.4, 0.4, [(0.3, 0.5)], "only 0.40 times.*too high"),
+        (0.6, 0.6, [(0.1, 0.9)], ""),  # clipped at 0 where it is dark
+    ],
+)
+def test_a_held_out_error_that_does_not_agree_with_the_noise_is_warned_of(
+    held_out, residual, spans, said
+):
+    text = held_out_warning(held_out, residual, spans)
+    assert bool(text) == bool(said)
+    assert re.search(said, text)
+
+
+def test_replaced_pixels_alone_are_a_note():
+    assert is_note("1 hot or dead pixel was replaced.")
+    assert is_note("12 hot or dead pixels were replaced.")
+    assert not is_note("1 % of the voxels are saturated.")

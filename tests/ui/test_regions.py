@@ -7,6 +7,7 @@ from napari.layers import Shapes
 from napari_cellinr.errors import AxesError
 from napari_cellinr.macro import script
 from napari_cellinr.ui.docks.reconstruct import ReconstructDock
+from napari_cellinr.ui.docks.superresolve import SuperresolveDock
 from napari_cellinr.ui.session.work.regions import drawn_ranges, parse_planes
 
 pytestmark = pytest.mark.gui
@@ -69,6 +70,20 @@ def test_a_preview_covers_the_region(viewer, layer, dock, drawn, use_job, idle):
     dock.preview()
     idle(dock)
     assert job.images[-1].shape[1:] == (40, 48)
+
+
+def test_super_resolution_states_the_size_of_the_region(viewer, layer):
+    dock = SuperresolveDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Super-resolve")
+    section = dock.form.section
+    assert "6 × 40 × 48 →" in section.summary.text()
+    viewer.add_layer(rectangle(layer, (5, 24), (10, 39)))
+    dock.region.box.setCurrentIndex(1)
+    dock.region.box.activated.emit(1)
+    assert "6 × 20 × 30 →" in section.summary.text()
+    dock.region.box.setCurrentIndex(0)
+    dock.region.box.activated.emit(0)
+    assert "6 × 40 × 48 →" in section.summary.text()
 
 
 def test_the_whole_image_is_processed_once_the_shapes_are_gone(viewer, dock, drawn, use_job, idle):

@@ -9,9 +9,12 @@ from qtpy.QtCore import QCoreApplication
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QDialog
 
+from napari_cellinr import Image, read, write
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
 from napari_cellinr.fitting.problem import Fitted, Progress
+from napari_cellinr.io.series.channels import separated
+from napari_cellinr.macro.scripts.python import script
 from napari_cellinr.methods import METHODS
 from napari_cellinr.runs import resume
 from napari_cellinr.runs.request import CheckpointPlace, RunRequest, start
@@ -107,6 +110,33 @@ def test_without_its_layer_the_image_of_the_checkpoint_is_used(viewer, interrupt
     idle(interrupted)
     assert [one.name for one in viewer.layers] == ["membrane", "denoised · membrane"]
     np.testing.assert_allclose(viewer.layers["membrane"].scale, (0.43, 0.18, 0.2))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_fit_that_goes_on_in_a_new_session_is_recorded_with_its_file(
+    viewer, stack, tmp_path, put_job, idle, changed
+):
+    """Without `cellinr.use`, the script would have no image to work on."""
+    put_job("denoise", job_that_stores)
+    path = tmp_path / "cells.tif"
+    both = Image(np.stack([stack, stack[::-1]]), "CZYX", channels=("membrane", "nuclei"))
+    write(path, both)
+    given = separated(read(path))[1]
+    place = CheckpointPlace(resume.new_checkpoint(), 0.0, given.meta["source"])
+    job = start(RunRequest(METHODS["cellinr"], given, CellINRConfig(), checkpoint=place))
+    next(job)
+    next(job)
+    job.close()
+    if changed:
+        write(path, both.like(both.array() + 1))
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise")
+    dock.offer.resume_button.click()
+    idle(dock)
+    text = script(dock.dispatcher.recorder.macro)
+    assert ("cellinr.use(" in text) == (not changed)
+    if not changed:
+        assert text.index(f"cellinr.use('{given.name}', '{path}'") < text.index("cellinr.denoise(")
 
 
 def test_a_job_can_be_discarded(interrupted):

@@ -306,13 +306,17 @@ class _Loop:
 
 
 class _Clock:
-    """Decides when an optimisation reports progress, and estimates the remaining time."""
+    """Decides when an optimisation reports progress, and estimates the remaining time.
+
+    The first step does not count: it makes what the others use again, and may take as long as many
+    of them.
+    """
 
     def __init__(self, monitor: Monitor, loop: _Loop) -> None:
         self.monitor = monitor
         self.loop = loop
-        self.first = loop.step
-        self.started = time.monotonic() - monitor.paused_seconds
+        self.first = loop.step + 1
+        self.started = 0.0
         self.reported = 0.0
 
     def is_due(self) -> bool:
@@ -322,14 +326,17 @@ class _Clock:
     def progress(self) -> dict[str, Any]:
         """Return fields of `Progress`; the remaining time assumes that all steps are needed."""
         loop, self.reported = self.loop, time.monotonic()
-        spent = self.reported - self.started - self.monitor.paused_seconds
+        worked = self.reported - self.monitor.paused_seconds
+        if loop.step <= self.first:
+            self.started = worked
+        spent, done = worked - self.started, loop.step - self.first
         row = {k: v for k, v in (loop.history or [{}])[-1].items() if k != "step"}
         return {
             "step": loop.step,
             "steps": loop.steps,
             "held_out": row.pop("held_out", None),
             "losses": {name: float(loss.detach()) for name, loss in loop.losses.items()} or row,
-            "eta": spent / max(loop.step - self.first, 1) * (loop.steps - loop.step),
+            "eta": spent / done * (loop.steps - loop.step) if done > 0 else None,
         }
 
 

@@ -21,14 +21,23 @@ __all__ = [
     "environment",
     "field_gain",
     "held_out_warning",
+    "is_note",
     "standard",
     "unconverged_warning",
     "with_warnings",
 ]
 
 DOUBTFUL = 1.5
-"""Held-out error, in standard deviations of the noise, above which a result is doubtful."""
+"""Held-out error, in standard deviations of the noise, above which a result is doubtful, if it is
+as large at every brightness or the result is as far from the image. Measured: at most 1.3 at every
+brightness of recordings and phantoms, and 1.7 or more where a fourth of the variance was given."""
 
+UNEXPLAINED = 8.0
+"""Held-out error above which a result is doubtful anyway: phantoms of 3000 photons have up to 5."""
+
+OVERESTIMATED = (0.6, 0.85)
+"""Held-out error, and the greatest one at any brightness, below which the noise is too high. Where
+the dark is clipped at 0, the first is as low, but not the second: at least 0.9 in recordings."""
 
 _HARDLY = 2e-3
 """Relative fall of the held-out error at the end of a fit below which more steps hardly help."""
@@ -144,15 +153,56 @@ def _prospect(outcome: Outcome) -> str:
     )
 
 
-def held_out_warning(held_out: float) -> str:
-    """Return a warning if the held-out error is too large for the noise; otherwise empty."""
-    if held_out <= DOUBTFUL:
-        return ""
-    return (
-        f"the error on held-out voxels is {held_out:.1f} times the estimated noise: the noise was "
-        "estimated too low, or structure is finer than the voxels; compare the result with the "
-        "input, and give gain and read_noise if they are known."
-    )
+def held_out_warning(
+    held_out: float,
+    residual: float,
+    spans: Sequence[Sequence[float]] = (),
+    *,
+    is_given: bool = False,
+) -> str:
+    """Return a warning if the held-out error does not agree with the noise; otherwise empty.
+
+    Parameters
+    ----------
+    held_out
+        Error on held-out voxels, in standard deviations of the noise.
+    residual
+        Distance of the result from the image, in the same unit. At many photons, neighbours
+        predict a voxel badly although the result is right.
+    spans
+        The least and the greatest held-out error at any brightness, for each frame; empty for
+        frames of which nothing is known.
+    is_given
+        Whether the noise was given, and not estimated.
+    """
+    spans = [span for span in spans if span]
+    least = max((low for low, _ in spans), default=0.0)
+    greatest = max((high for _, high in spans), default=1.0)
+    how = "given" if is_given else "estimated"
+    remedy = "compare the result with the input, and set gain and read_noise to those of the camera"
+    if least > DOUBTFUL or held_out > UNEXPLAINED or min(held_out, residual) > DOUBTFUL:
+        return (
+            f"the error on held-out voxels is {held_out:.1f} times the {how} noise: the noise is "
+            f"{how} too low, or the image has detail or a pattern that the fit does not explain. "
+            f"Noise may be left in the result; {remedy}."
+        )
+    if held_out < OVERESTIMATED[0] and greatest < OVERESTIMATED[1]:
+        return (
+            f"the error on held-out voxels is only {held_out:.2f} times the {how} noise: the noise "
+            f"is {how} too high. Faint detail may be smoothed away; {remedy}."
+        )
+    return ""
+
+
+def is_note(text: str) -> bool:
+    """Return whether a text of a report says only what was done, and nothing that is to be checked.
+
+    Parameters
+    ----------
+    text
+        One of the warnings of a report.
+    """
+    return re.fullmatch(r"\d+ hot or dead pixels? (was|were) replaced\.", text) is not None
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Noise that is given, and what is estimated all the same."""
 
 import numpy as np
+import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import CellINRConfig, Image, denoise
@@ -28,3 +29,30 @@ def test_fine_texture_that_looks_like_grain_is_not_smoothed_in_silence():
     assert not any("grain" in text for text in told.report["warnings"])
     error = np.sqrt(np.mean((told.images[0].array() - texture) ** 2))
     assert error < 0.1 * texture.std()
+
+
+@pytest.mark.parametrize(
+    ("photons", "factor", "said"),
+    [
+        (30, 1, ""),
+        (1000, 1, ""),  # where it is bright, neighbours predict a voxel badly: that is no warning
+        (30, 1 / 9, "given too low"),
+        (1000, 1 / 9, "given too low"),
+        (30, 9, "given too high"),
+    ],
+)
+def test_a_finished_fit_says_that_its_held_out_error_does_not_agree_with_the_noise(
+    photons, factor, said
+):
+    """The noise is given, with a variance that is right, a ninth, or nine times as large."""
+    generator = np.random.default_rng(2)
+    spots = np.zeros((96, 96))
+    spots[tuple(generator.integers(0, 96, (2, 12)))] = 1
+    scene = gaussian_filter(spots, 1.2)
+    light = photons * (scene / scene.max() + 0.05)
+    raw = 2.0 * generator.poisson(light) + generator.normal(100, 3, light.shape)
+    given = {"gain": 2.0 * factor, "read_noise": 3.0 * factor**0.5, "offset": 100.0}
+    fitted = denoise(Image(raw, axes="YX"), preset="preview", background="keep", **given)
+    texts = [text for text in fitted.report["warnings"] if "held-out voxels" in text]
+    assert [said in text for text in texts] == ([True] if said else [])
+    assert all("set gain and read_noise" in text for text in texts)

@@ -8,6 +8,7 @@ import pytest
 from napari_cellinr import Image, SpatimeConfig, read, superresolve
 from napari_cellinr.api import iter_superresolve, render
 from napari_cellinr.errors import AxesError, ConfigError
+from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import PreviewRequest
 from napari_cellinr.fitting.saved.query import Query
 from napari_cellinr.fitting.saved.stored import header_of, stored
@@ -15,6 +16,7 @@ from napari_cellinr.io import write_in_steps
 from napari_cellinr.methods.spatime.output_grid import output_grid
 from napari_cellinr.methods.spatime.restored import checked_noise
 from napari_cellinr.methods.spatime.result import check_memory
+from napari_cellinr.methods.spatime.state import SuperresolutionState
 
 UNITS = ("second", *("micrometer",) * 3)
 QUICK = {"preset": "preview", "refinement": 0.15, "steps": 0}
@@ -114,6 +116,27 @@ def test_the_last_step_is_the_last_one_that_was_told(movie, n_frames):
     ]
     assert told[-1][0] == told[-1][1]
     assert max(step for step, _ in told) == told[-1][1]
+
+
+def test_the_time_left_is_measured_without_the_stages_before_the_steps(monkeypatch):
+    """They take 60 s and the first step 20 s, with a pause of 100 s; the other steps take 1 s."""
+    clock = [0.0]
+    monkeypatch.setattr("napari_cellinr.fitting.monitor.time.monotonic", lambda: clock[0])
+    state = SuperresolutionState(Monitor(started=0.0), steps=50)
+
+    def left(seconds, step):
+        clock[0], state.step = clock[0] + seconds, step
+        return next(state.report("stage")).eta
+
+    assert left(60, 0) is None
+    assert left(20, 1) is None
+    assert left(1, 2) == pytest.approx(48)
+    state.monitor.paused_seconds = 100.0
+    assert left(101, 3) == pytest.approx(47)
+    state.restored, state.step = 30, 30  # a job that goes on
+    assert left(60, 30) is None
+    assert left(20, 31) is None
+    assert left(1, 32) == pytest.approx(18)
 
 
 def test_a_viewer_sees_the_result_while_it_fills(movie):

@@ -374,9 +374,9 @@ def _report(
         warnings.append(f"The fit was stopped before {text} unchanged.")
     elif not converged:
         warnings.append(unconverged_warning(next(o for o in outcomes if not o.converged)))
-    # at many photons, neighbours predict a voxel badly although the result is right
     residual = max(frame.facts.get("residual", held_out) for frame in frames)
-    if doubt := held_out_warning(min(held_out, residual)):
+    spans = [frame.facts.get("held_out_range", ()) for frame in frames]
+    if doubt := held_out_warning(held_out, residual, spans, is_given=config.gain is not None):
         warnings.append(doubt)
     return {
         "seconds": time.monotonic() - started,

@@ -35,6 +35,9 @@ PATCH_VOXELS = 300_000
 LEAST_EXCESS = 0.25
 """Squared error of an estimate, in variances of the noise, below which the voxel adds nothing."""
 
+FEWEST_HELD = 100
+"""Held-out voxels below which their errors are not told apart by brightness."""
+
 RENDER_VOXELS = 300_000
 """Voxels that are evaluated at once."""
 
@@ -276,6 +279,7 @@ class CellINRProblem(Problem):
             "warnings": [*replaced, *self._grain_text(), *self.prepared.warnings, *late],
             "noise": asdict(self.prepared.noise),
             "residual": self._residual(),
+            "held_out_range": self._held_out_range(),
         }
         return facts if fitted is None else {**facts, "field": fitted.facts()}
 
@@ -298,6 +302,21 @@ class CellINRProblem(Problem):
             left = self.model.stabilised(block).cpu().numpy() - self.prepared.values[block]
             total += float((left.astype(np.float64) ** 2).sum())
         return math.sqrt(total / math.prod(self.shape))
+
+    def _held_out_range(self) -> list[float]:
+        """Return the least and the greatest held-out error at any brightness, in tenths of it.
+
+        At many photons, neighbours predict a voxel badly where it is bright, but not where it is
+        dark: only noise that was estimated wrong is wrong everywhere. These errors are those of the
+        initial estimate, in which no held-out voxel takes part. Few voxels say nothing: empty.
+        """
+        brightness = self.prepared.estimate[self.prepared.held].astype(np.float64)
+        if brightness.size < FEWEST_HELD:
+            return []
+        squares = (self.prepared.values[self.prepared.held] - brightness) ** 2
+        tenth = np.digitize(brightness, np.quantile(brightness, np.arange(0.1, 1, 0.1)))
+        means = [squares[tenth == number].mean() for number in np.unique(tenth)]
+        return [math.sqrt(min(means)), math.sqrt(max(means))]
 
     def _patch(self, generator: torch.Generator) -> tuple[slice, ...]:
         """Return a random block of about `PATCH_VOXELS`, or all of a small image."""

@@ -54,6 +54,8 @@ class SuperresolutionState:
         Steps that were done before an interruption.
     is_late
         Whether the time limit was reached before all was fitted.
+    begun
+        Seconds for which the job had worked when the remaining time began to be measured.
     """
 
     monitor: Monitor
@@ -65,6 +67,7 @@ class SuperresolutionState:
     output: OutputArray | None = None
     restored: int = 0
     is_late: bool = False
+    begun: float = 0.0
 
     @property
     def stopped(self) -> Stopped:
@@ -95,9 +98,8 @@ class SuperresolutionState:
 
         def named(part: Progress) -> Progress:
             step = first + part.step // every
-            eta = self.monitor.seconds / max(step - self.restored, 1) * max(self.steps - step, 0)
             return replace(
-                part, stage=stage, step=step, steps=self.steps, held_out=None, eta=eta,
+                part, stage=stage, step=step, steps=self.steps, held_out=None, eta=self._left(step),
                 losses={} if part.held_out is None else part.losses, preview_index={},
             )  # fmt: skip
 
@@ -113,6 +115,18 @@ class SuperresolutionState:
         """
         with self.part(stage):
             yield from self.monitor.report(stage)
+
+    def _left(self, step: int) -> float | None:
+        """Return the remaining time in seconds, by the steps after the first; None before them.
+
+        What comes before the first step ends, such as looking for faulty frames, takes long beside
+        a step, and does not come again.
+        """
+        first, worked = self.restored + 1, self.monitor.seconds - self.monitor.paused_seconds
+        if step <= first:
+            self.begun = worked
+            return None
+        return (worked - self.begun) / (step - first) * max(self.steps - step, 0)
 
     def _preview(self, request: PreviewRequest) -> Image | None:
         return self.output.image() if self.output else None

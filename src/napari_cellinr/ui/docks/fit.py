@@ -98,7 +98,7 @@ class FitDock(TabbedDock):
         self.controller.finished.connect(self.offer.look_again)
         self.source.changed.connect(self._on_source)
         self.form.changed.connect(self._allow)
-        self.region.changed.connect(self._allow)
+        self.region.changed.connect(self._on_region)
         self.parts.changed.connect(self._allow)
         self.controller.state_changed.connect(self._allow)
         self.panel.run_button.clicked.connect(self.run)
@@ -261,11 +261,21 @@ class FitDock(TabbedDock):
         self.source.setVisible(self.source.layer_id is not None)
         self.region.setVisible(self.task.regions and self.source.layer_id is not None)
         self.region.show_image(self.source.layer(), self.source.image())
-        if self.form.section is not None:
-            self.form.section.show_image(self.source.image())
+        self._show_part()
         self.fit_actions.refresh()
         self.panel.show_source(self.source.layer_id)
         self._allow()
+
+    @Slot()
+    def _on_region(self) -> None:
+        self._show_part()
+        self._allow()
+
+    def _show_part(self) -> None:
+        """Show the settings what a run would process: they state its size."""
+        image = self.source.image()
+        if self.form.section is not None:
+            self.form.section.show_image(None if image is None else self._part(image))
 
     @Slot()
     def _allow(self) -> None:

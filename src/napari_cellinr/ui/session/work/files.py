@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.errors import AxesError, CellINRError, FileError
 from napari_cellinr.io import FITTED_SUFFIX
+from napari_cellinr.io.series.channels import separated
 from napari_cellinr.macro.naming import SAMPLE, sample_part, without_number
 from napari_cellinr.simulate.samples import check_sample
 from napari_cellinr.ui.layers.convert import add_images, as_shown, find, image_layers
@@ -198,7 +199,27 @@ def layer_of_job(viewer: napari.Viewer, job: Unfinished) -> ImageLayer:
     for layer in image_layers(viewer):
         if layer.name == job.source["name"] and tuple(layer.data.shape) == shape:
             return layer
-    return add_images(viewer, image_of(job))[0]
+    image = image_of(job)
+    return add_images(viewer, image.like(image.data, meta=_meta_in_file(job) or image.meta))[0]
+
+
+def _meta_in_file(job: Unfinished) -> Mapping[str, Any]:
+    """Return the metadata of the image of a job as read from its file, which scripts open again.
+
+    Empty if the file is gone, or holds these data no more.
+    """
+    from napari_cellinr.fitting.saved.stored import digest
+
+    if not job.origin or not Path(job.origin).exists():
+        return {}
+    try:
+        for image in images_of([Path(job.origin)], together=False):
+            for one in separated(image):
+                if digest(one.canonical()) == job.source["digest"]:
+                    return one.meta
+    except CellINRError:
+        pass
+    return {}
 
 
 def _motion_of(viewer: napari.Viewer, layer: Layer) -> tuple[ImageLayer, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image as ImageLayer
 
-from napari_cellinr.fitting.report import field_gain
+from napari_cellinr.fitting.report import field_gain, is_note
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
@@ -131,7 +131,8 @@ def _report(controller: Controller, task: Task, fitted: Fitted, name: str) -> No
     warnings = [str(warning) for warning in fitted.report.get("warnings", ())]
     sentences = [_summary(fitted, name), *(with_titles(one, task.config_type) for one in warnings)]
     text = " ".join(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in sentences if one)
-    controller.say("warning" if warnings else "info", text)
+    doubts = [one for one in warnings if not is_note(one)]
+    controller.say("warning" if doubts else "info", text)
 
 
 def _preview_text(fitted: Fitted, name: str, covers: str) -> str:
