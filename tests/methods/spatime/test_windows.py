@@ -126,3 +126,18 @@ def test_a_part_that_moves_to_the_cpu_has_the_same_motion():
     finished.note(interval_stage(0), 1)
     finished.move_to_cpu()
     np.testing.assert_array_equal(series.frame(0.5), expected)
+
+
+@pytest.mark.parametrize("name", ["mps", "cuda"])
+def test_a_part_on_a_gpu(name, pretended):
+    device, config = pretended(name), SpatimeConfig(scale={"t": 2}, refinement=0.1, device="cpu")
+    frames = 200 * movie(5, (36, 60)) + np.random.default_rng(1).normal(0, 5, (5, 36, 60))
+    whole = finish(superresolve_job(Image(np.float32(frames), "TYX"), config, Monitor()))
+    within = Within(chosen=replace(Chosen.of_fit(whole), corner=(0, 9)))
+    part = Image(np.float32(frames[:, :, 9:45]), "TYX")
+    found = [
+        finish(superresolve_job(part, config.replace(device=one), Monitor(), within=within))
+        for one in (name, "cpu")
+    ]
+    assert device.sent > 0
+    np.testing.assert_allclose(*[one.image("result").array() for one in found], atol=0.5)
