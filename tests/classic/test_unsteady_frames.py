@@ -30,6 +30,12 @@ def test_a_frame_of_another_exposure_is_found(factor):
     assert np.sign(found[4]) == np.sign(factor - 1)
 
 
+def test_a_frame_loses_no_more_than_all_of_its_light():
+    frames = series()
+    frames[4] *= 0.3  # with the offset
+    assert uneven_exposures(frames) == {4: -1.0}
+
+
 def test_a_lamp_that_flickers_is_found():
     assert len(uneven_exposures(lit(series(), [1, 1.3] * 4))) >= 3
 

@@ -122,7 +122,7 @@ def _change(
     together = (np.sign(apart) == np.sign(change)).mean() >= _MOST
     if not together or abs(change) < _ALONE * abs(float(np.median(trend))):
         return 0.0
-    return change / float(np.median((usual - floor)[lit]))
+    return max(-1.0, change / float(np.median((usual - floor)[lit])))  # an offset may go, too
 
 
 def jumps(
