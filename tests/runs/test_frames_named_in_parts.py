@@ -51,3 +51,20 @@ def test_the_frame_of_the_recording_is_named(tmp_path, method):
         numbers = [int(word) for word in where.replace(",", " ").split() if word.isdigit()]
         number = int(said.split("rame ")[1].split()[0])
         assert (numbers[0] - 1 + number, numbers[-1]) == (41, 48)
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_texts"),
+    [
+        ({"scale": {"t": 2}, "stamps": (0, 1, 2, 3.5, 5, 6, 7, 8)}, 0),  # even, unlike the frames
+        ({"times": (0, 0.5, 1, 3, 4)}, 1),
+    ],
+)
+def test_times_of_the_result_are_judged_once_for_all_parts(tmp_path, settings, n_texts):
+    frames = np.random.default_rng(0).poisson(50, (8, 16, 16)).astype(np.uint16)
+    write(tmp_path / "in.zarr", Image(frames, axes="TYX"))
+    config = SpatimeConfig(preset="preview", motion="never", steps=0, **settings)
+    outputs = {"result": str(tmp_path / "out.zarr")}
+    plan = make.make_plan("superresolve", Source(str(tmp_path / "in.zarr")), config, outputs, 1e12)
+    found = [*plan.warnings, *finish(run_plan(plan)).warnings]
+    assert len({text for text in found if "not equally spaced" in text}) == n_texts

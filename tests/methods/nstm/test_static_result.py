@@ -1,11 +1,14 @@
 """What is said of a result that is static although motion was looked for."""
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from napari_cellinr.methods.nstm.checks import report
 from napari_cellinr.methods.nstm.checks.halves import Halves
+from napari_cellinr.methods.nstm.rendering.render import Rendering
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,11 @@ def test_rest_is_believed_where_parts_exclude_half_of_the_largest_motion(smalles
         unexplained = report._no_motion(1.1, 1.1, rejected, explained=False, reach=8.0)
         assert 0 < unexplained.index("check the optics") < unexplained.index(said)
     assert ("Do not take the specimen to be at rest" in text) == forbids
+
+
+def test_motion_is_not_determined_where_frames_have_no_contrast():
+    """A fit of a few pixels may end with a scene of one value."""
+    settings = {"noise": 1.0, "unit": 1.0, "transmitted": 0.0, "zoom": (1, 1)}
+    scene = np.random.default_rng(0).random((2, 1, 8, 8)).astype(np.float32)
+    found = Rendering._confidence(SimpleNamespace(settings=settings), scene)
+    np.testing.assert_array_equal(found, np.zeros((2, 8, 8)))

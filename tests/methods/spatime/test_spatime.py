@@ -117,8 +117,10 @@ def test_a_part_is_rendered_as_in_the_whole(series):
 
 def test_a_restored_series_renders_the_same(series):
     arrays = {k: v.numpy() for k, v in series.tensors("").items()}
+    series.held_out_power = 0.25
     again = Series.restored(arrays, series.settings(), "YX", torch.device("cpu"))
     np.testing.assert_array_equal(again.frame(1.4), series.frame(1.4))
+    assert again.settings() == series.settings()
 
 
 def fitted(frames):

@@ -1,6 +1,7 @@
 """A part of a frame has the points, the flow and the motion that the whole frame has there."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import Image
 from napari_cellinr.config import SpatimeConfig
+from napari_cellinr.fields.trajectory import control_size
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.spatime.between.flow import coarser, optical_flow
@@ -16,6 +18,9 @@ from napari_cellinr.methods.spatime.between.tvl1 import Where, tvl1_flow
 from napari_cellinr.methods.spatime.between.window import Window, between, resized
 from napari_cellinr.methods.spatime.chosen import Chosen
 from napari_cellinr.methods.spatime.job import Within, superresolve_job
+from napari_cellinr.methods.spatime.model import MotionModel
+from napari_cellinr.methods.spatime.series import Series
+from napari_cellinr.methods.spatime.state import FinishedStages, interval_stage
 
 WHOLE, CORNER, SHAPE = (90, 250), (0, 51), (90, 110)
 INNER = slice(50, 60)
@@ -106,3 +111,33 @@ def test_frames_between_frames_of_a_part_are_those_of_the_whole(corner):
     expected = whole.image("result").array()[:, *region]
     difference = (found.image("result").array() - expected)[1::2, 5:-5, INNER]
     assert np.sqrt(np.mean(difference**2)) < 0.05 * 10
+
+
+def test_a_part_that_moves_to_the_cpu_has_the_same_motion():
+    """GPU memory may be exhausted in a part whose first intervals are finished."""
+    window = Window(WHOLE, CORNER, SHAPE)
+    lattice = window.lattice(control_size(WHOLE, 4.0))
+    series = Series(movie(3)[:, *REGION], "YX", (1.0, 1.0), part=window)
+    series.motion[0] = MotionModel(SHAPE, 1, lattice.size, lattice)
+    torch.nn.init.normal_(series.motion[0].control)
+    expected = series.frame(0.5)
+    state = SimpleNamespace(monitor=Monitor(), warnings=[], history=[], facts={})
+    finished = FinishedStages(series, state, 0)
+    finished.note(interval_stage(0), 1)
+    finished.move_to_cpu()
+    np.testing.assert_array_equal(series.frame(0.5), expected)
+
+
+@pytest.mark.parametrize("name", ["mps", "cuda"])
+def test_a_part_on_a_gpu(name, pretended):
+    device, config = pretended(name), SpatimeConfig(scale={"t": 2}, refinement=0.1, device="cpu")
+    frames = 200 * movie(5, (36, 60)) + np.random.default_rng(1).normal(0, 5, (5, 36, 60))
+    whole = finish(superresolve_job(Image(np.float32(frames), "TYX"), config, Monitor()))
+    within = Within(chosen=replace(Chosen.of_fit(whole), corner=(0, 9)))
+    part = Image(np.float32(frames[:, :, 9:45]), "TYX")
+    found = [
+        finish(superresolve_job(part, config.replace(device=one), Monitor(), within=within))
+        for one in (name, "cpu")
+    ]
+    assert device.sent > 0
+    np.testing.assert_allclose(*[one.image("result").array() for one in found], atol=0.5)

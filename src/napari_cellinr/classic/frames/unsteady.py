@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.frames.views import correlation_at, parts_of, shift_of, view_of
+from napari_cellinr.classic.frames.views import correlation_at, overlap, parts_of, shift_of, view_of
 from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Jump", "exposure_texts", "jump_texts", "jumps", "uneven_exposures"]
 
 _FEWEST = 4  # frames from which one can be told from the others
+_SMALLEST = 64  # pixels of the shorter axis; all of a single cell in less may change, or move
 _SMOOTH, _WIDE = (
     1.5,
     5.0,
@@ -39,6 +40,11 @@ _FAR = 3.0  # least distance of a jump in pixels of a view, beyond the usual one
 _RARE = 6.0  # the same in median deviations of the movement from frame to frame
 _ALIKE = 0.6  # least correlation of frames before and after a jump, moved by it
 _BETTER = 0.2  # by how much that correlation is larger than without the jump
+_LONGEST = 0.25  # longest jump in the size of a frame: where both overlap less, structures agree
+# by chance
+_QUARTERS, _AGREE = 3, 0.4  # least number of quarters of a frame that have structures, and least
+# correlation in each of them, moved by the jump; one cell that moves is in fewer
+_STRUCTURE = 0.01  # variance of a quarter with structures in the largest one
 _FEW = 0.25  # largest part of the frames that are named one by one
 _MOST_JUMPS = 0.34  # largest part of the intervals; if there are more, the series is like that
 
@@ -82,8 +88,8 @@ def uneven_exposures(
         Position, and the change of the light relative to that of the frames before and after, such
         as -0.5 for half of it.
     """
-    good = [number for number in range(len(frames)) if number not in others]
-    if len(good) < _FEWEST:
+    good = _compared(frames, others)
+    if not good:
         return {}
     views = [view_of(frames[number]) for number in good]
     inside = range(1, len(good) - 1)
@@ -116,7 +122,7 @@ def _change(
     together = (np.sign(apart) == np.sign(change)).mean() >= _MOST
     if not together or abs(change) < _ALONE * abs(float(np.median(trend))):
         return 0.0
-    return change / float(np.median((usual - floor)[lit]))
+    return max(-1.0, change / float(np.median((usual - floor)[lit])))  # an offset may go, too
 
 
 def jumps(
@@ -131,8 +137,8 @@ def jumps(
     others
         Positions of frames with other faults, which are not compared.
     """
-    good = [number for number in range(len(frames)) if number not in others]
-    if len(good) < _FEWEST:
+    good = _compared(frames, others)
+    if not good:
         return []
     views = [_structures(view_of(frames[number])) for number in good]
     shifts = np.array([shift_of(a, b) for a, b in pairwise(views)], float)
@@ -143,14 +149,37 @@ def jumps(
     zoom = [n / m for n, m in zip(shape, views[0].shape, strict=True)]
     found = []
     for place in np.flatnonzero(apart > limit):
-        pair = views[place], views[place + 1]
-        there = correlation_at(*pair, tuple(map(int, shifts[place])))
+        pair, shift = (views[place], views[place + 1]), tuple(map(int, shifts[place]))
+        there = correlation_at(*pair, shift)
         here = correlation_at(*pair, tuple(map(int, np.rint(usual))))
-        if there >= _ALIKE and there > here + _BETTER:
+        if there >= _ALIKE and there > here + _BETTER and _moves_all(*pair, shift):
             moved = tuple(float(s * z) for s, z in zip(shifts[place], zoom, strict=True))
             other = tuple(float(s * z) for s, z in zip(usual, zoom, strict=True))
             found.append(Jump(good[place], (moved[0], moved[1]), (other[0], other[1])))
     return found if len(found) <= max(2, _MOST_JUMPS * len(shifts)) else []
+
+
+def _compared(frames: Sequence[NDArray[Any]] | NDArray[Any], others: Collection[int]) -> list[int]:
+    """Return the positions of the frames that are compared; none if they are few, or small."""
+    good = [number for number in range(len(frames)) if number not in others]
+    is_enough = len(good) >= _FEWEST and min(np.shape(frames[good[0]])[-2:]) >= _SMALLEST
+    return good if is_enough else []
+
+
+def _moves_all(
+    one: NDArray[np.float64], other: NDArray[np.float64], shift: tuple[int, ...]
+) -> bool:
+    """Return whether a shift moves most quarters of a view, not just what one of them shows."""
+    if any(abs(s) > _LONGEST * n for s, n in zip(shift, one.shape, strict=True)):
+        return False
+    first, second = (parts_of(part, 1, 2) for part in overlap(one, other, shift))
+    most = max(float(part.var()) for part in first)
+    agreed = [
+        correlation_at(a, b, (0, 0))
+        for a, b in zip(first, second, strict=True)
+        if a.var() > _STRUCTURE * most
+    ]
+    return len(agreed) >= _QUARTERS and min(agreed) >= _AGREE
 
 
 def _structures(view: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,23 +187,18 @@ def _structures(view: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(gaussian_filter(view, _SMOOTH) - gaussian_filter(view, _WIDE))
 
 
-def exposure_texts(
-    changes: Mapping[int, float], frames: NDArray[Any], effect: str, apart: int = 1
-) -> list[str]:
+def exposure_texts(changes: Mapping[int, float], n_frames: int, effect: str) -> list[str]:
     """Return sentences about frames with another exposure or light.
 
     Parameters
     ----------
     changes
         From `uneven_exposures`.
-    frames
-        The series, (T, [Z,] Y, X).
+    n_frames
+        Of the series.
     effect
         What follows, as the end of a sentence.
-    apart
-        Number of frames from one to the next of the same kind.
     """
-    n_frames = len(frames)
     if not changes:
         return []
     if len(changes) > max(1, _FEW * n_frames):
@@ -184,18 +208,12 @@ def exposure_texts(
             f"darkest parts, such as in frames {number_list([n + 1 for n in sorted(changes)])}), "
             f"as if the lamp or the exposure flickered; {effect}"
         ]
-    texts = []
-    for number, change in sorted(changes.items()):
-        beside = [n for n in (number - apart, number + apart) if 0 <= n < n_frames]
-        ratio = float(np.mean(frames[number])) / float(
-            np.mean([np.mean(frames[n]) for n in beside])
-        )
-        texts.append(
-            f"Frame {number + 1} of {n_frames} is {'brighter' if change > 0 else 'darker'} as a "
-            f"whole than the frames before and after it (its mean is {ratio:.2g} times theirs), as "
-            f"if its exposure or the lamp was another; {effect}"
-        )
-    return texts
+    return [
+        f"Frame {number + 1} of {n_frames} is {'brighter' if change > 0 else 'darker'} as a whole "
+        f"than the frames before and after it (by {100 * abs(change):.0f} % beyond their darkest "
+        f"parts), as if its exposure or the lamp was another; {effect}"
+        for number, change in sorted(changes.items())
+    ]
 
 
 def jump_texts(found: Sequence[Jump]) -> list[str]:

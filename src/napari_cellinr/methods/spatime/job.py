@@ -117,7 +117,7 @@ def superresolve_job(
     grid = output_grid(source, config)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
-    within = within or Within()
+    is_part, within = within is not None, within or Within()
     shown = within.denoised
     texts: list[str] = []
     if config.noise == "remove" and shown is None:
@@ -137,7 +137,7 @@ def superresolve_job(
         channels = [looked_at(frames) for frames in recorded]
         removed = [None] * len(channels)
     texts += all_warnings(channels)
-    if "T" in source.axes:
+    if "T" in source.axes and not is_part:  # times of a part are given as places in its frames
         texts += spacing_warnings(config, source.units[source.axes.index("T")])
     if config.is_published:
         whole = [channel.blended() for channel in channels]

@@ -389,4 +389,5 @@ class Series:
             removed=None if removed is None else checked_noise(removed),
             flow=flow if flow in FLOWS else USUAL,
             motion_reliability=settings.get("motion_reliability"),
+            held_out_power=float(settings.get("held_out_power", 0.0)),
         )

@@ -239,6 +239,8 @@ class FinishedStages:
         """Put the stored models into the series; return them as a series of their own, too."""
         series = self._series
         stored = Series.restored(arrays, settings, series.axes, series.device)
+        for interval in stored.motion.keys() & series.motion.keys():  # which are not stored
+            stored.motion[interval].lattice = series.motion[interval].lattice
         series.motion, series.planes, series.pixels = stored.motion, stored.planes, stored.pixels
         return stored
 
@@ -254,6 +256,7 @@ class FinishedStages:
         if TRUST in self:
             series.weights, series.trust = stored.weights, stored.trust
             series.flow, series.motion_reliability = stored.flow, stored.motion_reliability
+            series.held_out_power = stored.held_out_power
         state.step += self.steps
         state.restored += self.steps
         state.facts |= header["facts"]

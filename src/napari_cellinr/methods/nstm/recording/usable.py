@@ -227,7 +227,7 @@ def unsteady_warnings(
         "scene and the motion near it may be wrong. Divide frames by their light, or set "
         "brightness to on."
     )
-    texts = exposure_texts(changes, frames, effect, max(patterns, 1))
+    texts = exposure_texts(changes, len(frames), effect)
     return [*texts, *(order_texts(frames, without) if patterns == 1 else [])]
 
 

@@ -309,9 +309,9 @@ class Rendering:
         From the Fisher information of a small neighbourhood of one frame on its displacement, in
         its weaker direction: motion along an edge cannot be seen.
         """
-        noise = (
-            self.settings["noise"] * self.settings["unit"] / self.settings.get("transmitted", 1.0)
-        )
+        noise, contrast = self.settings["noise"], self.settings.get("transmitted", 1.0)
+        # frames of a scene without contrast, as of few pixels, say nothing
+        noise = noise * self.settings["unit"] / contrast if contrast > 0 else math.inf
         pixels = 4 * math.pi * SMOOTHING**2 / math.prod(self.settings["zoom"])
         confidences = []
         for frame in scene[:, -1]:

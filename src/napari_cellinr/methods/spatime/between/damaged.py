@@ -110,7 +110,7 @@ def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[
     ]
     others = {*faulty, *kinds}
     effect = "recorded frames are kept, and frames made beside it have a brightness between."
-    texts += exposure_texts(uneven_exposures(frames, others), frames, effect)
+    texts += exposure_texts(uneven_exposures(frames, others), len(frames), effect)
     order = order_texts(frames, others)
     return [*texts, *(order or jump_texts(jumps(frames, others)))]
 

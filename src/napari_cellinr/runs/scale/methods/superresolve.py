@@ -19,6 +19,7 @@ from napari_cellinr.methods.spatime.output_grid import (
     MOTION_BYTES,
     PROGRAM_BYTES,
     output_grid,
+    spacing_warnings,
 )
 from napari_cellinr.methods.spatime.stages import is_between
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes, of_recording
@@ -85,7 +86,8 @@ class SuperresolutionInParts(MethodInParts):
         for number, facts in enumerate(shared if between else ()):
             channel = image.take("C", number) if "C" in image.axes else image
             facts |= shared_by_parts(channel, config, between)
-        return shared, [f"{REMOVAL}: {text}" for text in texts]
+        spacing = spacing_warnings(config, image.units[image.axes.index("T")])
+        return shared, [*spacing, *(f"{REMOVAL}: {text}" for text in texts)]
 
     def layout(
         self, image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float
