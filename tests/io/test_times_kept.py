@@ -79,3 +79,21 @@ def test_a_fit_with_stamps_renders_the_frame_of_a_time():
     (again, *_) = render(fitted)
     np.testing.assert_allclose(again.array(), fitted.images[0].array(), atol=1e-3)
     assert (again.steps["T"], again.shape) == (2.4, (6, 12, 14))
+
+
+def far_apart():
+    """Return two frames of the movie, recorded 8 s apart, with the time step of the movie, 1 s."""
+    return movie().crop(T=(2, 4))
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.nii.gz", "a.ome.zarr"])
+def test_a_part_with_frames_farther_apart_has_their_step_in_its_file(tmp_path, name):
+    path = write(tmp_path / name, far_apart())
+    with pytest.warns(FileWarning, match="step of 1 s, but most of its frames.* 8 s apart"):
+        found = read(path)
+    assert (found.meta["times"], found.steps["T"], found.translate[0]) == ([2, 10], 8, 2)
+
+
+def test_frames_between_those_of_such_a_part_have_their_times():
+    found = superresolve(far_apart(), "preview", scale={"t": 2}, motion="never").images[0]
+    assert found.meta["times"] == [2, 6, 10]

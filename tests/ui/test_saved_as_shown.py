@@ -8,6 +8,7 @@ import pytest
 from napari_cellinr import read
 from napari_cellinr.errors import FileWarning
 from napari_cellinr.ui.layers.convert import set_voxel_size, to_image
+from napari_cellinr.ui.session.placements import placements
 from napari_cellinr.ui.session.work.files import save_layer
 
 VALUES = np.random.default_rng(0).integers(0, 99, (3, 8, 9)).astype(np.uint16)
@@ -62,3 +63,23 @@ def test_a_given_time_step_replaces_the_times_of_frames(viewer):
     set_voxel_size(layer, {"T": 5.0}, "TYX")
     assert "times" not in layer.metadata
     assert layer.metadata["source"] == "a.tif"
+
+
+def test_the_time_step_that_a_layer_has_keeps_the_times_of_frames(viewer):
+    """The line of the voxel size holds it, also where only the size of a pixel is corrected."""
+    units = ("minute", "micrometer", "micrometer")
+    meta = {"times": [0, 1, 9]}
+    layer = viewer.add_image(
+        VALUES, axis_labels=("t", "y", "x"), metadata=meta, units=units, scale=(1 / 60, 1, 1)
+    )
+    set_voxel_size(layer, {"X": 0.1, "T": 1.0}, "TYX")
+    assert layer.metadata["times"] == [0, 1, 9]
+
+
+def test_times_of_frames_are_there_again_when_a_step_is_undone(viewer):
+    layer = viewer.add_image(VALUES, axis_labels=("t", "y", "x"), metadata={"times": [0, 1, 9]})
+    before = placements([layer])
+    set_voxel_size(layer, {"T": 5.0}, "TYX")
+    before[0].restore()
+    assert layer.metadata["times"] == [0, 1, 9]
+    assert layer.scale[0] == 1

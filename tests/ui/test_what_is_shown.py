@@ -367,6 +367,24 @@ def test_a_result_whose_colours_add_takes_the_place_of_its_source_and_of_older_r
     assert [one.visible for one in (layer, first, second, other)] == [False, False, True, True]
 
 
+def test_without_its_results_a_hidden_source_is_shown_again(viewer, layer, dock, use_job, idle):
+    layer.blending = "additive"
+    use_job()
+    for _ in range(2):
+        dock.run()
+        idle(dock)
+    first, second = (one for one in viewer.layers if one.name.startswith("denoised"))
+    viewer.layers.remove(first)
+    assert (layer.visible, second.visible) == (False, True)
+    viewer.layers.remove(second)
+    assert layer.visible
+    layer.visible = False
+    dock.run()
+    idle(dock)
+    viewer.layers.remove(viewer.layers[-1])
+    assert not layer.visible  # the user had hidden it
+
+
 def test_below_an_opaque_result_its_source_stays_visible(viewer, layer, dock, use_job, idle):
     use_job()
     dock.run()

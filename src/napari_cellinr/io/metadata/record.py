@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED, Image
-from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 from napari_cellinr.io.metadata.rotation import AFFINE_KEYS, is_rotated
-from napari_cellinr.io.metadata.times import TIMES, are_even, times_of, uneven_text
-from napari_cellinr.io.metadata.units import TIMES as UNITS
+from napari_cellinr.io.metadata.times import TIMES, are_even, step_of, times_of, with_noted_times
 from napari_cellinr.io.metadata.units import Step, convert
 
 __all__ = ["KEY", "note", "printable", "restore"]
@@ -47,7 +45,7 @@ def note(image: Image) -> str:
         "channels": image.channels,
     }
     times = times_of(image)
-    if not are_even(times) and np.isfinite(times).all():
+    if times and np.isfinite(times).all() and not are_even(times, step_of(image)):
         facts[TIMES] = times
     if "displacement_unit" in image.meta:  # unit of the values of a motion field, not of its axes
         facts["displacement_unit"] = str(image.meta["displacement_unit"])
@@ -91,8 +89,6 @@ def restore(image: Image, text: str | None) -> Image:
     if COLOURS not in image.meta and len(colours) == noted.sizes.get("C", 1):
         named = [hex_colour(str(colour)) for colour in colours]
         found |= {COLOURS: named} if all(named) else {}
-    known = _noted_times(facts, noted, steps)
-    found |= {TIMES: known} if known and TIMES not in image.meta else {}
     same_names = not image.channels or image.channels == tuple(map(printable, noted.channels))
     restored = image.like(
         _with_singletons(data, "".join(order), noted.axes),
@@ -103,9 +99,12 @@ def restore(image: Image, text: str | None) -> Image:
         channels=noted.channels if same_names else image.channels,
         meta={**image.meta, **found},
     )
-    is_timed = TIMES in found and noted.units[noted.axes.index("T")] in UNITS
-    text = uneven_text(found[TIMES], image.meta.get("source", image.name)) if is_timed else ""
-    return with_warnings(restored, (text,)) if text else restored
+    known = [] if TIMES in image.meta else _noted_times(facts, noted, steps)
+    return (
+        with_noted_times(restored, known, image.meta.get("source", image.name))
+        if known
+        else restored
+    )
 
 
 def _noted_times(facts: Any, noted: Image, steps: list[Step]) -> list[float]:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image import Image
 
-__all__ = ["TIMES", "are_even", "at_places", "times_of", "uneven_text", "with_times"]
+__all__ = [
+    "TIMES",
+    "are_even",
+    "at_places",
+    "step_of",
+    "times_of",
+    "with_noted_times",
+    "with_times",
+]
 
 _UNEVEN = 1.5
 """Ratio of two intervals between frames above which the frames are not equally spaced."""
@@ -66,24 +74,21 @@ def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:
             f"is followed by {times[first + 1]:g} s); they are not used. Check the time step."
         )
         return with_warnings(image, (text,) if intervals.any() else ())
-    uneven = uneven_text(times, path)
+    uneven = _uneven_text(times, path)
     is_uneven = bool(uneven)
     measured = float(np.median(intervals) if is_uneven else intervals.mean())
     texts = [uneven] if uneven else []
-    stated = _stated(image)
+    stated = step_of(image)
     differs = stated is not None and abs(stated - measured) > _DIFFERENT * measured
-    if differs:
-        texts.append(
-            f"{path} states a time step of {stated:.4g} s, but most of its frames were recorded "
-            f"{measured:.4g} s apart, which is used."
-        )
+    if stated is not None and differs:
+        texts.append(_other_step(path, stated, measured))
     if stated is None or differs:
         image = image.with_voxel_size(T=measured)
     image = image.like(image.data, meta={**image.meta, TIMES: (times - times[0]).tolist()})
     return with_warnings(image, tuple(texts))
 
 
-def uneven_text(seconds: Sequence[float] | NDArray[np.floating], path: object) -> str:
+def _uneven_text(seconds: Sequence[float] | NDArray[np.floating], path: object) -> str:
     """Return a sentence if frames are not equally spaced in time, else an empty text.
 
     Parameters
@@ -104,16 +109,58 @@ def uneven_text(seconds: Sequence[float] | NDArray[np.floating], path: object) -
     )
 
 
-def are_even(times: Sequence[float] | NDArray[np.floating]) -> bool:
+def are_even(times: Sequence[float] | NDArray[np.floating], step: float | None = None) -> bool:
     """Return whether times follow from a constant step.
 
     Parameters
     ----------
     times
         Of each frame, in any unit.
+    step
+        The constant step, in the same unit; any if not given.
     """
     intervals = np.diff(np.asarray(times, float))
-    return len(intervals) < 2 or bool(np.ptp(intervals) <= _EVEN * np.abs(intervals).max())
+    if len(intervals) == 0:
+        return True
+    if step is not None and abs(intervals.mean() - step) > _DIFFERENT * abs(step):
+        return False  # such as of a part where frames are farther apart than in the whole
+    return bool(np.ptp(intervals) <= _EVEN * np.abs(intervals).max())
+
+
+def with_noted_times(image: Image, seconds: Sequence[float], path: object) -> Image:
+    """Return the image with times that were written with it.
+
+    Unless they are unevenly spaced, the time step is theirs.
+
+    Parameters
+    ----------
+    image
+        The image.
+    seconds
+        Time of each frame in s, increasing.
+    path
+        File that states them, for warnings.
+    """
+    timed = image.like(image.data, meta={**image.meta, TIMES: list(seconds)})
+    stated = step_of(image)
+    if stated is None:
+        return timed
+    uneven = _uneven_text(seconds, path)
+    measured = float(np.diff(np.asarray(seconds)).mean())
+    if uneven or abs(stated - measured) <= _DIFFERENT * measured:
+        return with_warnings(timed, (uneven,) if uneven else ())
+    place = image.axes.index("T")
+    step = image.scale[place] * measured / stated
+    scale = (*image.scale[:place], step, *image.scale[place + 1 :])
+    text = _other_step(path, stated, measured)
+    return with_warnings(timed.like(timed.data, scale=scale), (text,))
+
+
+def _other_step(path: object, stated: float, measured: float) -> str:
+    return (
+        f"{path} states a time step of {stated:.4g} s, but most of its frames were recorded "
+        f"{measured:.4g} s apart, which is used."
+    )
 
 
 def at_places(
@@ -133,21 +180,24 @@ def at_places(
     """
     n_frames, unit = image.sizes["T"], image.units[image.axes.index("T")]
     known: Any = times_of(image)
+    second = convert(1.0, unit, "second")
+    step: float | None = None
+    if known and stamps is None and second is not None and len(places) > 1:
+        step = second * image.steps["T"] * float(np.diff(places).mean())
     if len(places) == n_frames and np.allclose(places, np.arange(n_frames)) and stamps is None:
         return dict(image.meta)
     if stamps is not None or not known:
-        second = convert(1.0, unit, "second")
         steps = np.arange(n_frames) * image.steps["T"] if stamps is None else stamps - stamps[0]
         known = () if second is None else steps * second
     meta = without_times(image.meta)
     if len(known) == 0:
         return meta
     found = np.interp(places, np.arange(n_frames), known)
-    return meta if are_even(found) else {**meta, TIMES: found.tolist()}
+    return meta if are_even(found, step) else {**meta, TIMES: found.tolist()}
 
 
-def _stated(image: Image) -> float | None:
-    """Return the time step in seconds; None if it is not known."""
+def step_of(image: Image) -> float | None:
+    """Return the time step of an image with a time axis in s; None if it is not known."""
     unit = image.units[image.axes.index("T")]
     return (
         None

@@ -54,4 +54,4 @@ def signed(data: Any) -> Any:
     """
     if data.dtype != np.uint16:
         return data
-    return (data.astype(np.int32) - 32768).astype(np.int16)
+    return (data ^ np.uint16(0x8000)).view(np.int16)  # in as much memory as the values need

@@ -14,6 +14,7 @@ from napari_cellinr.image import Image, default_axes
 from napari_cellinr.image.frame_times import without_times
 from napari_cellinr.io.metadata.colours import COLOURS
 from napari_cellinr.io.metadata.rotation import is_rotated
+from napari_cellinr.io.metadata.units import convert
 from napari_cellinr.io.series.channels import separated
 from napari_cellinr.macro.naming import DOT, name_before
 from napari_cellinr.text import clean_name
@@ -227,7 +228,7 @@ def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:
     """Set the voxel size and frame interval of a layer.
 
     The translation in voxels stays the same, so that it changes in world units; mirrored axes stay
-    mirrored.
+    mirrored. Another step along T replaces the times of single frames.
 
     Parameters
     ----------
@@ -239,13 +240,17 @@ def set_voxel_size(layer: Layer, steps: dict[str, float], axes: str) -> None:
         Axis letters of the layer.
     """
     scale, translate, units = list(layer.scale), list(layer.translate), list(map(str, layer.units))
+    is_other_time = False
     for place, axis in enumerate(axes):
         if axis in steps:
+            if axis == "T":
+                known = convert(abs(float(scale[place])), units[place], "second")
+                is_other_time = known is None or not math.isclose(known, steps[axis], rel_tol=1e-5)
             units[place] = "second" if axis == "T" else "micrometer"
             translate[place] *= steps[axis] / abs(scale[place])
             scale[place] = math.copysign(steps[axis], scale[place])
     layer.units, layer.scale, layer.translate = tuple(units), tuple(scale), tuple(translate)
-    if "T" in steps:
+    if is_other_time:
         layer.metadata = without_times(layer.metadata)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_cellinr.image.frame_times import TIMES as FRAME_TIMES
 from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.ui.layers.convert import image_layers, set_voxel_size, to_image
 from napari_cellinr.ui.layers.provenance import RECORD
@@ -33,22 +34,32 @@ class Placement:
         The layer.
     attributes
         Its scale, translation, units and axis labels, by name.
+    times
+        Times of its frames, which a given time step replaces; None without.
     """
 
     layer: Layer
     attributes: dict[str, Any]
+    times: Any = None
 
     def restore(self) -> None:
         """Give the layer these attributes again."""
         for name, value in self.attributes.items():
             setattr(self.layer, name, value)
+        if self.times is not None:
+            self.layer.metadata = {**self.layer.metadata, FRAME_TIMES: self.times}
 
 
 def placements(layers: Sequence[Layer]) -> list[Placement]:
     """Return the present placements of layers."""
     names = ("axis_labels", "units", "scale", "translate")
     return [
-        Placement(layer, {name: tuple(getattr(layer, name)) for name in names}) for layer in layers
+        Placement(
+            layer,
+            {name: tuple(getattr(layer, name)) for name in names},
+            layer.metadata.get(FRAME_TIMES),
+        )
+        for layer in layers
     ]
 
 

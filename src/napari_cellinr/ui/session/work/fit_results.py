@@ -11,7 +11,7 @@ from napari_cellinr.fitting.report import field_gain, is_note
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
-from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.layers.results import add_shown, root_of
 from napari_cellinr.ui.session.placements import results_of
 from napari_cellinr.ui.widgets.forms import with_titles
 
@@ -109,14 +109,37 @@ def show_fit(
 def _hide_under(viewer: napari.Viewer, source: ImageLayer, result: Layer) -> None:
     """Hide the source, and older results of it, where the colours of a new result add to theirs.
 
-    Together, the same structures would be twice as bright.
+    Together, the same structures would be twice as bright. The source is shown again when the last
+    visible result is removed.
     """
     if not result.visible or result.blending != "additive":
         return
-    for layer in (source, *results_of(viewer, source)):
-        adds = isinstance(layer, ImageLayer) and layer.blending == "additive"
-        if adds and layer.unique_id != result.unique_id:
+    if source.visible and source.blending == "additive":
+        _show_without_results(viewer, source)
+    for layer in (source, *_added(viewer, source)):
+        if layer.blending == "additive" and layer.unique_id != result.unique_id:
             layer.visible = False
+
+
+def _added(viewer: napari.Viewer, source: ImageLayer) -> list[Layer]:
+    """Return the visible images of results of a layer whose colours add."""
+    found = results_of(viewer, source)
+    images = [layer for layer in found if isinstance(layer, ImageLayer) and layer.visible]
+    return [layer for layer in images if layer.blending == "additive"]
+
+
+def _show_without_results(viewer: napari.Viewer, source: ImageLayer) -> None:
+    """Show a hidden layer when the last of its visible results is removed."""
+
+    def follow(event: Any) -> None:
+        is_there = find(viewer, source.unique_id) is not None
+        if is_there and not source.visible:
+            if root_of(event.value) != source.unique_id or _added(viewer, source):
+                return
+            source.visible = True
+        viewer.layers.events.removed.disconnect(follow)
+
+    viewer.layers.events.removed.connect(follow)
 
 
 def _role(shown: Shown, fitted: Fitted) -> str:
