@@ -60,7 +60,7 @@ class HotLine(NamedTuple):
         return (self.number, along) if self.axis == 0 else (along, self.number)
 
 
-def hot_lines(values: NDArray[np.float32]) -> list[HotLine]:
+def hot_lines(values: NDArray[np.float32], times: float = 1.0) -> list[HotLine]:
     """Return the single rows and columns that differ from those beside them by a constant.
 
     The difference is the same in all parts of the line, also where there is background alone, and
@@ -72,6 +72,8 @@ def hot_lines(values: NDArray[np.float32]) -> list[HotLine]:
     ----------
     values
         Grey levels of one camera, axes (image, Y, X), real and finite.
+    times
+        How many times the usual least height a line has to have.
 
     Returns
     -------
@@ -86,14 +88,13 @@ def hot_lines(values: NDArray[np.float32]) -> list[HotLine]:
         own: list[HotLine] = []
         most = max(3, round(_MOST * values.shape[1 + axis]))
         least = _step(values)
-        while (line := _strongest(_turned(without_lines(values, found + own), axis))) is not None:
-            if abs(line.height) < least:
+        while len(own) <= most:
+            left = _turned(without_lines(values, found + own), axis)
+            line = _strongest(left, times)
+            if line is None or abs(line.height) < least:
                 break
             own.append(line._replace(axis=axis))
-            if len(own) > most:
-                own = []
-                break
-        found += own
+        found += own if len(own) <= most else []
     return found
 
 
@@ -151,46 +152,67 @@ def _turned(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     return values if axis == 1 else values.swapaxes(1, 2)
 
 
-def _strongest(values: NDArray[np.float32]) -> HotLine | None:
+def _strongest(values: NDArray[np.float32], times: float) -> HotLine | None:
     """Return the hot or dead line that stands out most; None if there is none.
 
     Parameters
     ----------
     values
         Grey levels, axes (image, pixel, line).
+    times
+        As for `hot_lines`.
     """
     height, beside = _differences(values)
     bounds = np.linspace(0, values.shape[1], _SEGMENTS + 1).astype(int)
     parts = [slice(a, b) for a, b in itertools.pairwise(bounds.tolist())]
     heights, errors = np.swapaxes([_usual(height[:, part]) for part in parts], 0, 1)
+    regions = [
+        (region, _stands_out(heights[region], errors[region], times)) for region in _regions()
+    ]
+    if not any(good.any() for _, good in regions):
+        return None
     besides = np.stack([_usual(beside[:, part])[0] for part in parts])
     best: tuple[float, int, slice] | None = None
-    for region in _regions():
-        own, error = heights[region], errors[region]
-        level, sides = np.median(own, axis=0), np.median(besides[region], axis=0)
-        size = np.abs(level)
-        whole = len(own) == _SEGMENTS
-        far = np.maximum(
-            _FAR[not whole] * _spread(level), _SURE * np.median(error, axis=0) / len(own) ** 0.5
-        )
-        away = np.abs(own - level)
-        unlike = (away > np.maximum(_ALIKE[0] * size, _ALIKE[1] * error)).sum(axis=0)
-        alike = (away <= _ALIKE[0] * size).sum(axis=0)
-        good = (size > far) & (unlike <= len(own) // _SEGMENTS) & (alike > _NEARLY_ALL * len(own))
+    for region, good in regions:
+        size = np.abs(np.median(heights[region], axis=0))
+        sides = np.median(besides[region], axis=0)
         halo = np.minimum(_HALO * size + _BESIDE * _spread(sides), 2 * _HALO * size)
-        # the lines beside a hot one are half of its height below theirs
-        good &= (np.abs(sides) < halo) & (size >= maximum_filter1d(size, 3, mode="nearest"))
-        if not whole:
-            good[[0, -1]] = False  # frames of pictures, and what registration has left there
-        if good.any():
-            score = np.where(good, size * len(own) ** 0.5, 0)
-            number = int(score.argmax())
-            if best is None or score[number] > best[0]:
-                best = float(score[number]), number, region
+        score = np.where(good & (np.abs(sides) < halo), size * len(heights[region]) ** 0.5, 0)
+        number = int(score.argmax())
+        if score[number] > (0 if best is None else best[0]):
+            best = float(score[number]), number, region
     if best is None:
         return None
     _, number, region = best
     return _line(height[:, :, number], number, region, parts)
+
+
+def _stands_out(
+    heights: NDArray[np.float32], errors: NDArray[np.float32], times: float
+) -> NDArray[np.bool_]:
+    """Return which lines have the same height in all segments, far from that of other lines.
+
+    Parameters
+    ----------
+    heights, errors
+        With their standard errors, axes (segment, line).
+    times
+        As for `hot_lines`.
+    """
+    n_segments = len(heights)
+    whole = n_segments == _SEGMENTS
+    level = np.median(heights, axis=0)
+    size, error = np.abs(level), np.median(errors, axis=0) / n_segments**0.5
+    away = np.abs(heights - level)
+    unlike = (away > np.maximum(_ALIKE[0] * size, _ALIKE[1] * errors)).sum(axis=0)
+    alike = (away <= _ALIKE[0] * size).sum(axis=0)
+    good = size > times * np.maximum(_FAR[not whole] * _spread(level), _SURE * error)
+    good &= (unlike <= n_segments // _SEGMENTS) & (alike > _NEARLY_ALL * n_segments)
+    # the lines beside a hot one are half of its height below theirs
+    good &= size >= maximum_filter1d(size, 3, mode="nearest")
+    if not whole:
+        good[[0, -1]] = False  # frames of pictures, and what registration has left there
+    return np.asarray(good)
 
 
 def _line(height: NDArray[np.float32], number: int, region: slice, parts: list[slice]) -> HotLine:

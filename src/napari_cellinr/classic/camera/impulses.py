@@ -23,8 +23,9 @@ _SMALLEST = 16  # pixels of a plane along each axis
 _CLASSES = 12  # classes of brightness, each with noise of its own
 _JUMP, _ABOVE = 7.0, 5.0  # least distance from the middle of the neighbours, and from the second
 # farthest of them: in standard deviations of the noise
-_HALO = (1.5, 0.04)  # height of the nearest neighbours of a small object: in standard deviations
-# of the noise, and in its own height
+_NEAR = 0.75  # the same where there is impulse noise, in these
+_HALO = (1.5, 0.04, 0.12)  # height of the nearest neighbours of a small object: in standard
+# deviations of the noise, in its own height, and in that where there is impulse noise
 _NORMAL, _REACH = 1.4826, 2.563  # median deviation, and the range of 80 %, of normal numbers
 _PASSES = 3  # times that pixels are looked for, without those that were found before
 _BLOCK = 10  # pixels with impulses that a block has on average
@@ -69,6 +70,35 @@ def impulses(planes: Sequence[NDArray[Any]] | NDArray[Any]) -> list[NDArray[np.b
             return None
         if of_photons or not _may_be_photons(planes, heights):
             break
+    return [
+        _with_near_ones(np.asarray(plane, np.float32), mask, dark=of_photons)
+        if mask.any()
+        else mask
+        for plane, mask in zip(planes, found, strict=True)
+    ]
+
+
+def _with_near_ones(
+    plane: NDArray[np.float32], found: NDArray[np.bool_], *, dark: bool
+) -> NDArray[np.bool_]:
+    """Return impulse noise with what is on a structure, at an edge, or beside more of it.
+
+    Parameters
+    ----------
+    plane
+        Axes Y X.
+    found
+        The pixels that are certain.
+    dark
+        Whether only dark pixels are meant.
+    """
+    found = found.copy()
+    for _ in range(_PASSES):
+        places, heights = _candidates(without_impulses(plane, found), sure=False)
+        places = places[heights < 0] if dark else places
+        if not len(places):
+            break
+        found[tuple(places.T)] = True
     return found
 
 
@@ -160,8 +190,18 @@ def _isolated(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     return height
 
 
-def _candidates(values: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return pixels far from all but one neighbour, and by how much more than they have to be."""
+def _candidates(
+    values: NDArray[np.float32], *, sure: bool = True
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return pixels far from all but one neighbour, and by how much more than they have to be.
+
+    Parameters
+    ----------
+    values
+        Axes Y X.
+    sure
+        If not, two neighbours may be alike, and the others may have a larger part of the height.
+    """
     padded = np.pad(values, 2, mode="reflect")
     n_rows, n_columns = values.shape
     cross = [padded[2 + y : 2 + y + n_rows, 2 + x : 2 + x + n_columns] for y, x in _CROSS]
@@ -173,6 +213,7 @@ def _candidates(values: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[
     nothing = np.empty((0, 2), np.intp), np.empty(0, np.float32)
     if noise is None:
         return nothing
+    noise *= 1 if sure else _NEAR
     rows, columns = np.nonzero(np.abs(away) > _JUMP * noise)
     if not len(rows):
         return nothing
@@ -182,8 +223,8 @@ def _candidates(values: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[
     near = np.sort(sign * _at(padded, rows, columns, _NEXT), axis=0)
     around = sign * np.median(_at(padded, rows, columns, _RING), axis=0)
     raised = sign * np.median(_at(padded, rows, columns, _CROSS), axis=0) - around
-    good = (own - near[-2] > _ABOVE * sd) & (own - around > _JUMP * sd)
-    good &= raised < np.maximum(_HALO[0] * sd, _HALO[1] * (own - around))
+    good = (own - near[-2 if sure else -3] > _ABOVE * sd) & (own - around > _JUMP * sd)
+    good &= raised < np.maximum(_HALO[0] * sd, _HALO[1 if sure else 2] * (own - around))
     far = (sign * (own - around - _JUMP * sd))[good]
     return np.stack([rows, columns], axis=1)[good], np.asarray(far, np.float32)
 

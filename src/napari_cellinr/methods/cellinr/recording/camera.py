@@ -13,6 +13,7 @@ from napari_cellinr.classic.camera.defects import interpolated
 from napari_cellinr.classic.camera.hot_lines import hot_lines, lines_text, without_lines
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.methods.cellinr.recording.copies import copied_frames
+from napari_cellinr.methods.cellinr.recording.lines import lines_of_planes, text_of_planes
 from napari_cellinr.methods.cellinr.recording.steady_pixels import steady_pixels, steady_text
 
 if TYPE_CHECKING:
@@ -64,14 +65,20 @@ def without_pattern(
         texts += scan_warnings(planes, channel if n_channels > 1 else None)
         if config.pattern == "none" or defects.empty:
             continue
-        if (found := find_offsets(PlainPlanes(planes, _clusters(defects, channel)))) is None:
-            continue
-        if data is None:
-            data = np.array(source.array(), np.float32)
         where = (slice(None),) * source.axes.index("C") + (channel,) if "C" in source.axes else ()
-        data[where] -= found.offsets
-        uncertainties[channel] = math.hypot(found.uncertainty, found.pixel_error)
-        texts.append(text_of(found, channel if n_channels > 1 else None))
+        of_channel = channel if n_channels > 1 else None
+        found = find_offsets(PlainPlanes(planes, _clusters(defects, channel)))
+        if found is not None:
+            data = np.array(source.array(), np.float32) if data is None else data
+            data[where] -= found.offsets
+            uncertainties[channel] = math.hypot(found.uncertainty, found.pixel_error)
+            texts.append(text_of(found, of_channel))
+        lines = lines_of_planes((source.array() if data is None else data)[where])
+        if lines:
+            data = np.array(source.array(), np.float32) if data is None else data
+            for place, own in lines.items():
+                data[where][place] = without_lines(data[where][place][None], own)[0]
+            texts.append(text_of_planes(lines, part.axes, of_channel))
     if data is None:
         return source, texts, uncertainties
     for place in defects.unused:
