@@ -162,7 +162,7 @@ def _strongest(values: NDArray[np.float32], times: float) -> HotLine | None:
     times
         As for `hot_lines`.
     """
-    height, beside = _differences(values)
+    height, beside, tilt = _differences(values)
     bounds = np.linspace(0, values.shape[1], _SEGMENTS + 1).astype(int)
     parts = [slice(a, b) for a, b in itertools.pairwise(bounds.tolist())]
     heights, errors = np.swapaxes([_usual(height[:, part]) for part in parts], 0, 1)
@@ -171,13 +171,16 @@ def _strongest(values: NDArray[np.float32], times: float) -> HotLine | None:
     ]
     if not any(good.any() for _, good in regions):
         return None
-    besides = np.stack([_usual(beside[:, part])[0] for part in parts])
+    besides, tilts = (np.stack([_usual(of[:, part])[0] for part in parts]) for of in (beside, tilt))
     best: tuple[float, int, slice] | None = None
     for region, good in regions:
         size = np.abs(np.median(heights[region], axis=0))
         sides = np.median(besides[region], axis=0)
         halo = np.minimum(_HALO * size + _BESIDE * _spread(sides), 2 * _HALO * size)
-        score = np.where(good & (np.abs(sides) < halo), size * len(heights[region]) ** 0.5, 0)
+        even = np.abs(np.median(tilts[region], axis=0)) < size  # not the foot of a filament
+        score = np.where(
+            good & even & (np.abs(sides) < halo), size * len(heights[region]) ** 0.5, 0
+        )
         number = int(score.argmax())
         if score[number] > (0 if best is None else best[0]):
             best = float(score[number]), number, region
@@ -209,7 +212,9 @@ def _stands_out(
     good = size > times * np.maximum(_FAR[not whole] * _spread(level), _SURE * error)
     good &= (unlike <= n_segments // _SEGMENTS) & (alike > _NEARLY_ALL * n_segments)
     # the lines beside a hot one are half of its height below theirs
-    good &= size >= maximum_filter1d(size, 3, mode="nearest")
+    compared = size.copy()
+    compared[[0, -1]] = 0  # those at the edges have one line beside them, which is all of theirs
+    good &= size >= maximum_filter1d(compared, 3, mode="nearest")
     if not whole:
         good[[0, -1]] = False  # frames of pictures, and what registration has left there
     return np.asarray(good)
@@ -252,8 +257,8 @@ def _regions() -> list[slice]:
 
 def _differences(
     values: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return how far each line is above those beside it, and these above the next ones.
+) -> tuple[NDArray[np.float32], ...]:
+    """Return how far each line is above those beside it, these above the next, and how uneven.
 
     Parameters
     ----------
@@ -264,7 +269,11 @@ def _differences(
     near = (wide[..., 1:-3] + wide[..., 3:-1]) / 2
     far = (wide[..., :-4] + wide[..., 4:]) / 2
     far[..., 1], far[..., -2] = values[..., 3], values[..., -4]  # not the line itself, mirrored
-    return np.asarray(values - near, np.float32), np.asarray(near - far, np.float32)
+    return (
+        np.asarray(values - near, np.float32),
+        np.asarray(near - far, np.float32),
+        wide[..., 1:-3] - wide[..., 3:-1],
+    )
 
 
 def _usual(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,14 +23,14 @@ _SMALLEST = 16  # pixels of a plane along each axis
 _CLASSES = 12  # classes of brightness, each with noise of its own
 _JUMP, _ABOVE = 7.0, 5.0  # least distance from the middle of the neighbours, and from the second
 # farthest of them: in standard deviations of the noise
-_NEAR = 0.75  # the same where there is impulse noise, in these
 _HALO = (1.5, 0.04, 0.12)  # height of the nearest neighbours of a small object: in standard
 # deviations of the noise, in its own height, and in that where there is impulse noise
 _NORMAL, _REACH = 1.4826, 2.563  # median deviation, and the range of 80 %, of normal numbers
 _PASSES = 3  # times that pixels are looked for, without those that were found before
 _BLOCK = 10  # pixels with impulses that a block has on average
 _EVEN = 1.5  # variance of their number in blocks, in the mean one, beyond which it is not chance
-_ONE_SIDE = 0.05  # dark pixels per bright one below which all are on one side
+_ONE_SIDE, _BOTH = 0.05, 0.6  # dark pixels per bright one below which nearly all are bright, and
+# above which both are as frequent
 _SATURATED, _LEVELS = 0.9, 16  # part of the bright pixels with one value, and fewest other values
 _FALLING = 0.85  # median of what is beyond the least height, in its mean: 0.69 of photons of an
 # amplifier of random gain, about 1 of random or saturated values
@@ -118,13 +118,14 @@ def _may_be_photons(
     below = -np.concatenate([height[height < 0] for height in heights])
     if not len(above):
         return False
-    both = len(below) > _ONE_SIDE * len(above)
     bright = [height > 0 for height in heights]
     if _one_value(planes, bright):
         return False
-    if _falls(above) and not (both and _falls(below)):
+    if len(below) > _BOTH * len(above):
+        return False
+    if _falls(above):
         return True
-    if both:
+    if len(below) > _ONE_SIDE * len(above):
         return False
     values = np.asarray(planes)
     counted = counted_photons(values) is not None or single_photons(values) is not None
@@ -213,7 +214,6 @@ def _candidates(
     nothing = np.empty((0, 2), np.intp), np.empty(0, np.float32)
     if noise is None:
         return nothing
-    noise *= 1 if sure else _NEAR
     rows, columns = np.nonzero(np.abs(away) > _JUMP * noise)
     if not len(rows):
         return nothing
