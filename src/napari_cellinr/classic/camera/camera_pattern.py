@@ -14,6 +14,8 @@ from napari_cellinr.classic.camera.pixel_offsets import FINE, WHITE, find_pixel_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_cellinr.classic.camera.hot_lines import HotLine
+
 __all__ = ["CameraPattern", "find_pattern"]
 
 _PARTS = 4  # parts of the lines that have to show the same offsets
@@ -47,6 +49,8 @@ class CameraPattern:
         Standard error of the offsets of single pixels, in grey levels; 0 if there are none.
     odd
         The part of the offsets that is of single hot and dead pixels, axes YX, if there are any.
+    lines
+        Hot and dead rows and columns, whose heights are a part of the offsets, too.
     """
 
     offsets: NDArray[np.float32]
@@ -54,6 +58,7 @@ class CameraPattern:
     uncertainty: float = 0.0
     pixel_error: float = 0.0
     odd: NDArray[np.float32] | None = None
+    lines: tuple[HotLine, ...] = ()
 
 
 def find_pattern(images: NDArray[Any]) -> CameraPattern | None:

@@ -117,6 +117,7 @@ def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:
         impossible=shifted(defects.impossible),
         lost=shifted(defects.lost),
         hot=shifted(defects.hot),
+        impulses=shifted(defects.impulses),
         copied=shifted(defects.copied),
         copies={
             (place[0] - first,): (original[0] - first,)

@@ -10,8 +10,10 @@ import numpy as np
 
 from napari_cellinr.classic.camera.camera_pattern import CameraPattern, find_pattern
 from napari_cellinr.classic.camera.defects import interpolated
+from napari_cellinr.classic.camera.hot_lines import hot_lines, lines_text, without_lines
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.methods.cellinr.recording.copies import copied_frames
+from napari_cellinr.methods.cellinr.recording.lines import lines_of_planes, text_of_planes
 from napari_cellinr.methods.cellinr.recording.steady_pixels import steady_pixels, steady_text
 
 if TYPE_CHECKING:
@@ -63,14 +65,20 @@ def without_pattern(
         texts += scan_warnings(planes, channel if n_channels > 1 else None)
         if config.pattern == "none" or defects.empty:
             continue
-        if (found := find_offsets(PlainPlanes(planes, _clusters(defects, channel)))) is None:
-            continue
-        if data is None:
-            data = np.array(source.array(), np.float32)
         where = (slice(None),) * source.axes.index("C") + (channel,) if "C" in source.axes else ()
-        data[where] -= found.offsets
-        uncertainties[channel] = math.hypot(found.uncertainty, found.pixel_error)
-        texts.append(text_of(found, channel if n_channels > 1 else None))
+        of_channel = channel if n_channels > 1 else None
+        found = find_offsets(PlainPlanes(planes, _clusters(defects, channel)))
+        if found is not None:
+            data = np.array(source.array(), np.float32) if data is None else data
+            data[where] -= found.offsets
+            uncertainties[channel] = math.hypot(found.uncertainty, found.pixel_error)
+            texts.append(text_of(found, of_channel))
+        lines = lines_of_planes((source.array() if data is None else data)[where])
+        if lines:
+            data = np.array(source.array(), np.float32) if data is None else data
+            for place, own in lines.items():
+                data[where][place] = without_lines(data[where][place][None], own)[0]
+            texts.append(text_of_planes(lines, part.axes, of_channel))
     if data is None:
         return source, texts, uncertainties
     for place in defects.unused:
@@ -147,16 +155,31 @@ def find_offsets(planes: Any) -> CameraPattern | None:
 def _pattern_of(values: NDArray[np.float32]) -> CameraPattern | None:
     """Return the pattern of planes, with single hot and dead pixels in it, or None."""
     plausible = _plausible(values)
+    lines = tuple(
+        line._replace(height=line.height + _beyond(values, plausible, line.pixels))
+        for line in hot_lines(plausible)
+    )
+    values = without_lines(values, lines)
+    plausible = _plausible(values) if lines else plausible
     odd = steady_pixels(plausible)
-    if odd is None:
-        return find_pattern(plausible)
-    found = find_pattern(plausible - odd)
-    where = odd != 0
-    beyond = np.median(values[:, where], axis=0) - np.median(plausible[:, where], axis=0)
-    odd[where] += beyond.astype(np.float32)
+    found = find_pattern(plausible if odd is None else plausible - odd)
+    if odd is not None:
+        where = odd != 0
+        beyond = np.median(values[:, where], axis=0) - np.median(plausible[:, where], axis=0)
+        odd[where] += beyond.astype(np.float32)
+    if not lines and odd is None:
+        return found
+    more = -without_lines(np.zeros((1, *values.shape[1:]), np.float32), lines)[0]
+    more += 0 if odd is None else odd
     if found is None:
-        return CameraPattern(odd, (), odd=odd)
-    return replace(found, offsets=found.offsets + odd, odd=odd)
+        return CameraPattern(more, (), odd=odd, lines=lines)
+    return replace(found, offsets=found.offsets + more, odd=odd, lines=lines)
+
+
+def _beyond(values: NDArray[np.float32], plausible: NDArray[np.float32], pixels: Any) -> float:
+    """Return how far values of some pixels usually are outside of what is plausible."""
+    where = (slice(None), *pixels)
+    return float(np.median(values[where]) - np.median(plausible[where]))
 
 
 def _not_blank(planes: Any) -> NDArray[np.float32]:
@@ -185,13 +208,19 @@ def text_of(pattern: CameraPattern, channel: int | None) -> str:
         Number of the channel from 0, if there are several.
     """
     of_channel = "" if channel is None else f" in channel {channel + 1}"
-    odd = "" if pattern.odd is None else steady_text(pattern.odd, of_channel)
+    texts, offsets = [], pattern.offsets
+    if pattern.lines:
+        texts.append(lines_text(pattern.lines, of_channel))
+        offsets = without_lines(offsets[None], pattern.lines)[0]
+    if pattern.odd is not None:
+        texts.append(steady_text(pattern.odd, of_channel))
+        offsets = offsets - pattern.odd
     if not pattern.kinds:
-        return odd
-    offsets = pattern.offsets if pattern.odd is None else pattern.offsets - pattern.odd
-    return f"{odd} " * bool(odd) + (
+        return " ".join(texts)
+    texts.append(
         f"The {' and '.join(pattern.kinds)} of the camera have different offsets{of_channel} "
         f"(standard deviation {float(offsets.std()):.3g} grey levels); they were "
         "subtracted. The brightness of the whole image is therefore uncertain by "
         f"{pattern.uncertainty:.2g} grey levels. Set pattern=none to keep the offsets."
     )
+    return " ".join(texts)

@@ -16,7 +16,6 @@ from napari_cellinr.classic.camera.defects import (
     lost_lines,
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_text
-from napari_cellinr.classic.frames.bad_frames import bad_frames
 from napari_cellinr.classic.frames.repeats import without_repeats
 from napari_cellinr.methods.cellinr.frames import ERROR, unused_frame
 from napari_cellinr.methods.cellinr.recording.copies import (
@@ -25,7 +24,13 @@ from napari_cellinr.methods.cellinr.recording.copies import (
     copy_warnings,
     originals_among,
 )
+from napari_cellinr.methods.cellinr.recording.dark import dark_frames
 from napari_cellinr.methods.cellinr.recording.hot import hot_in_frames
+from napari_cellinr.methods.cellinr.recording.impulses import (
+    impulses_in_frames,
+    impulses_text,
+    without_impulses_in,
+)
 from napari_cellinr.methods.cellinr.recording.limits import limit_warnings
 from napari_cellinr.text import n_of, number_list
 
@@ -37,9 +42,6 @@ if TYPE_CHECKING:
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.image import Image
     from napari_cellinr.methods.cellinr.frames import Frame
-
-_NOISE_ALONE = {"dark", "noise"}
-"""What `bad_frames` calls a frame that shows no specimen."""
 
 __all__ = ["Defects", "find_defects"]
 
@@ -66,6 +68,8 @@ class Defects:
         lost in readout, by place; axes ZYX or YX.
     hot
         Which pixels are in clusters of hot ones, by place; axes ZYX or YX, the same in all planes.
+    impulses
+        Which voxels are impulse noise, by place; axes ZYX or YX.
     copies
         Places of frames that are another one to the bit, and the place of that.
     copied
@@ -80,6 +84,7 @@ class Defects:
     impossible: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     lost: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     hot: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
+    impulses: Mapping[Place, NDArray[np.bool_]] = field(default_factory=dict)
     copies: Mapping[Place, Place] = field(default_factory=dict)
     copied: Mapping[Place, Sequence[int]] = field(default_factory=dict)
 
@@ -118,6 +123,8 @@ class Defects:
                 f"{n_of(n_voxels, 'impossible value')} {self._where(self.impossible)}far outside "
                 f"of all others {'was' if n_voxels == 1 else 'were'} replaced."
             )
+        if self.impulses:
+            texts.append(impulses_text(self.impulses, self._where(self.impulses)))
         for channel in sorted({self._channel(place) for place in self.hot}):
             masks = [mask for place, mask in self.hot.items() if self._channel(place) == channel]
             texts.append(hot_text(masks[0], channel if "C" in self.leading else None))
@@ -175,6 +182,9 @@ class Defects:
         data = np.array(source.array(), np.float32)
         generator = np.random.default_rng(seed)
         for place, missing in sorted(self._masks.items()):
+            if place in self.impulses:
+                data[place] = without_impulses_in(data[place], self.impulses[place])
+                missing = missing & ~self.impulses[place]
             if place in self.hot:
                 data[place] = interpolated(data[place], self.hot[place])
                 missing = missing & ~self.hot[place]
@@ -248,7 +258,7 @@ class Defects:
     def _masks(self) -> dict[Place, NDArray[np.bool_]]:
         """Which voxels of a frame are no data, for any reason, by place."""
         found: dict[Place, NDArray[np.bool_]] = {}
-        for masks in (self.empty, self.impossible, self.lost, self.hot):
+        for masks in (self.empty, self.impossible, self.lost, self.hot, self.impulses):
             for place, mask in masks.items():
                 found[place] = found[place] | mask if place in found else mask
         return found
@@ -332,7 +342,7 @@ def find_defects(
     values = source.array()
     frames = [values[place] for place in places]
     blank = frozenset(places[number] for number in blank_frames(frames))
-    dark = _dark_frames(values, places, blank, leading) if whole else frozenset()
+    dark = dark_frames(values, places, blank, leading) if whole else frozenset()
     empty, impossible, lost, copied = {}, {}, {}, {}
     used = {p: f for p, f in zip(places, frames, strict=True) if p not in blank | dark}
     copies = copied_frames(used, leading)
@@ -350,39 +360,10 @@ def find_defects(
     n_frames = source.sizes.get("T", 1)
     originals = {p: f for p, f in used.items() if p not in copies}
     clusters = hot_in_frames(originals, leading, hot)
-    kinds: tuple[dict[Place, Any], ...] = (empty, impossible, lost, clusters, copied)
+    others = (empty, impossible, lost, clusters)
+    single = impulses_in_frames(originals, leading, others)
+    kinds: tuple[dict[Place, Any], ...] = (*others, single, copied)
     for kind in kinds:
         kind |= {copy: kind[original] for copy, original in copies.items() if original in kind}
-    found = (blank, dark, empty, impossible, lost, clusters, copies, copied)
+    found = (blank, dark, empty, impossible, lost, clusters, single, copies, copied)
     return Defects(leading, n_frames, *found)
-
-
-def _dark_frames(
-    values: NDArray[Any],
-    places: Sequence[Place],
-    blank: frozenset[Place],
-    leading: Sequence[str],
-) -> frozenset[Place]:
-    """Return the places of frames of noise alone among others of the same channel.
-
-    Parameters
-    ----------
-    values
-        The whole recording, axes (*leading, [Z,] Y, X).
-    places
-        Of all its frames.
-    blank
-        Those of one value, which are not compared.
-    leading
-        The axes T and C, as far as there are.
-    """
-    by_channel: dict[int, list[Place]] = {}
-    for place in places:
-        if place not in blank:
-            channel = place[leading.index("C")] if "C" in leading else 0
-            by_channel.setdefault(channel, []).append(place)
-    found: set[Place] = set()
-    for own in by_channel.values():
-        kinds = bad_frames([values[place] for place in own])
-        found |= {own[number] for number, kind in kinds.items() if kind in _NOISE_ALONE}
-    return frozenset(found)
