@@ -1,10 +1,13 @@
 """Times of frames that are not equally spaced stay with them: in files, parts and results."""
 
+import json
+
 import numpy as np
 import pytest
 
 from napari_cellinr import Image, read, render, superresolve, write
 from napari_cellinr.errors import ConfigError, FileWarning
+from napari_cellinr.io.metadata.record import KEY, note, restore
 
 TIMES = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]
 UNITS = ("second", "micrometer", "micrometer")
@@ -97,3 +100,12 @@ def test_a_part_with_frames_farther_apart_has_their_step_in_its_file(tmp_path, n
 def test_frames_between_those_of_such_a_part_have_their_times():
     found = superresolve(far_apart(), "preview", scale={"t": 2}, motion="never").images[0]
     assert found.meta["times"] == [2, 6, 10]
+
+
+@pytest.mark.parametrize("last", [10**400, float("inf"), 1e300, "12", 11.0])
+def test_damaged_times_are_left_out_and_the_file_opens(last):
+    facts = json.loads(note(movie()))
+    facts[KEY]["times"][-1] = last
+    found = restore(movie(meta={}), json.dumps(facts))
+    assert "times" not in found.meta
+    assert found.steps["T"] == 1.0

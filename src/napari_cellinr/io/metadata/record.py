@@ -28,6 +28,9 @@ KEY = "napari_cellinr"
 _TOLERANCE = 1e-5
 """Relative difference of steps: above float32 rounding, below any difference that matters."""
 
+_LONGEST = 1e12
+"""Time in s that no recording takes; times beyond it, or closer than its inverse, are damage."""
+
 
 def printable(text: str) -> str:
     """Return the text as one line without control characters, as every format can store it."""
@@ -116,8 +119,9 @@ def _noted_times(facts: Any, noted: Image, steps: list[Step]) -> list[float]:
     place = noted.axes.index("T")
     if steps[place] != (noted.scale[place], noted.units[place]):
         return []
-    is_number = all(isinstance(t, int | float) and math.isfinite(t) for t in times)
-    return list(map(float, times)) if is_number and bool(np.all(np.diff(times) > 0)) else []
+    if not all(isinstance(t, int | float) and abs(t) < _LONGEST for t in times):
+        return []
+    return list(map(float, times)) if bool(np.all(np.diff(times) > 1 / _LONGEST)) else []
 
 
 class _Shape:
