@@ -25,6 +25,7 @@ _ALIKE = (0.4, 5.0)  # largest deviation of a segment from the height: in it, an
 _NEARLY_ALL = 0.6  # part of the segments in which the noise and the specimen let the height be seen
 _HALO = 0.2  # largest height of the lines beside it, in its own: the microscope blurs by more
 _BESIDE = 3.0  # and in robust standard deviations of those of all lines
+_ENDS = 1.5  # segments by which its length may differ from that of the segments with its height
 _MOST = 0.04  # largest part of the lines
 _SOME = 4_000_000  # values that are looked at
 _LEVELS = 10_000  # values from which the step of whole numbers is seen
@@ -220,8 +221,10 @@ def _stands_out(
     return np.asarray(good)
 
 
-def _line(height: NDArray[np.float32], number: int, region: slice, parts: list[slice]) -> HotLine:
-    """Return a line with its ends where its height begins and ends.
+def _line(
+    height: NDArray[np.float32], number: int, region: slice, parts: list[slice]
+) -> HotLine | None:
+    """Return a line with its ends where its height begins and ends; None if that is elsewhere.
 
     Parameters
     ----------
@@ -235,6 +238,8 @@ def _line(height: NDArray[np.float32], number: int, region: slice, parts: list[s
         The pixels of all segments.
     """
     level = float(np.median(height[:, parts[region.start].start : parts[region.stop - 1].stop]))
+    if level == 0:
+        return None
     profile = np.median(height, axis=0)
     start, stop = 0, len(profile)
     if region.stop - region.start < _SEGMENTS:
@@ -244,6 +249,9 @@ def _line(height: NDArray[np.float32], number: int, region: slice, parts: list[s
             stop = int(np.cumsum(gain).argmax()) + 1
         else:
             start = len(profile) - 1 - int(np.cumsum(gain[::-1]).argmax())
+    n_pixels = len(profile) / _SEGMENTS
+    if abs((stop - start) / n_pixels - (region.stop - region.start)) > _ENDS:
+        return None
     return HotLine(1, number, start, stop, float(np.median(height[:, start:stop])))
 
 
