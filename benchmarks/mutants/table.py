@@ -57,7 +57,7 @@ CELLINR = (
         ("methods/cellinr/problem.py", "excess = self.model.sign * (", "excess = ("),
         ("methods/cellinr/initial/kernels.py", "seen = as_tensor(~held, device)",
          "seen = as_tensor(np.ones_like(held), device)"),
-        ("methods/cellinr/initial/kernels.py", "offset) - sensitivity[i]", "offset)"),
+        ("methods/cellinr/initial/kernels.py", "before) - sensitivity[i, nodes]", "before)"),
         ("methods/cellinr/published/problem.py", "argwhere(~prepared.held)",
          "argwhere(prepared.held >= 0)"),
         ("methods/cellinr/published/problem.py", ".sd(mean)) / prepared.contrast", ".sd(mean))"),
@@ -133,7 +133,7 @@ SPATIME = (
     ),
     *_of(
         "methods/spatime/test_spatime.py",
-        ("methods/spatime/between/motion.py", "(time - f) / (one - f)", "(time - f) / (f - one)",
+        ("methods/spatime/between/along.py", "(time - f) / (one - f)", "(time - f) / (f - one)",
          "lagrange"),
         ("methods/spatime/between/blending.py", "_MOST_AGREE: Final = 0.75",
          "_MOST_AGREE: Final = 0.5", "most_frames_to_agree"),
@@ -144,8 +144,8 @@ SPATIME = (
          "series.pair(number, number + 1)"),
         ("methods/spatime/between/trust.py", "np.min(sides, 0)", "np.max(sides, 0)"),
         ("methods/spatime/between/trust.py", "1 - np.max(beside, 0)", "np.max(beside, 0)"),
-        ("methods/spatime/between/motion.py", "2 * (control[1:] ** 2).mean()",
-         "0 * (control[1:] ** 2).mean()"),
+        ("methods/spatime/between/motion.py", "2 * self._share() * (control[1:] ** 2).mean()",
+         "0 * self._share() * (control[1:] ** 2).mean()"),
     ),
     *_of(
         "methods/spatime/test_spatime_noise.py",
@@ -307,8 +307,8 @@ CLASSIC = (
     ),
     *_of(
         "classic/test_structure.py",
-        ("classic/structure.py", "np.float32(scale[first] * scale[second])",
-         "np.float32(scale[first] * scale[first])", "mixed_derivatives"),
+        ("classic/structure.py", "scale[first] * scale[second]", "scale[first] * scale[first]",
+         "mixed_derivatives"),
     ),
 )  # fmt: skip
 

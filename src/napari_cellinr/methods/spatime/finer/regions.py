@@ -22,7 +22,15 @@ def around(part: tuple[slice, ...]) -> tuple[slice, ...]:
 
 
 def within(part: slice, wider: slice) -> slice:
-    """Return where a slice lies in a wider one."""
+    """Return where a slice lies in a wider one.
+
+    Parameters
+    ----------
+    part
+        The slice, with start and stop.
+    wider
+        The one that it lies in.
+    """
     return slice(part.start - wider.start, part.stop - wider.start)
 
 
@@ -32,6 +40,14 @@ def changes(axis: Sampling) -> bool:
 
 
 def shifted(axis: Sampling, start: int, size: int) -> NDArray[np.float64]:
-    """Return the positions of the output samples that lie in a part, counted from its start."""
+    """Return the positions of the output samples that lie in a part, counted from its start.
+
+    Parameters
+    ----------
+    axis
+        The samples of an axis of the whole.
+    start, size
+        First position of the part, and number of them.
+    """
     places = axis.positions - start
     return places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
