@@ -30,7 +30,7 @@ def noisy(shape=(6, 24, 24), axes="ZYX"):
         (1e20 * np.eye(8), "YX", DataError, "span 1e\\+20"),
         (np.zeros((0, 8, 8)), "ZYX", DataError, "at least one voxel"),
         (np.where(np.eye(8) > 0, np.nan, 1.0), "YX", DataError, "8 of 64"),
-        (np.ones((4, 1, 8)), "ZYX", DataError, "1 rows"),
+        (np.ones((4, 1, 8)), "ZYX", DataError, "1 row and"),
         (np.ones((3, 8, 8)), "QYX", AxesError, "--axes"),
         (np.ones((3, 8)), "ZX", AxesError, "at least Y and X"),
     ],

@@ -52,7 +52,7 @@ def test_same_seed_gives_the_same_file(run, embryo_folder):
     [
         (np.full((4, 16, 16), np.nan, np.float32), "NaN"),
         (np.full((4, 16, 16), 7, np.uint8), "every value"),
-        (np.arange(16, dtype=np.float32).reshape(1, 16), "1 rows"),
+        (np.arange(16, dtype=np.float32).reshape(1, 16), "1 row and"),
     ],
 )
 def test_images_without_content(run, tmp_path, values, part):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox
 
 from napari_cellinr.ui.compare.swipe import LEFT, LINE
 from napari_cellinr.ui.docks.denoise import DenoiseDock
@@ -137,7 +137,7 @@ def test_from_the_sample_to_a_result_by_keyboard(make_napari_viewer, use_job, id
     qtbot.keyClick(dock.welcome.button, Qt.Key.Key_Space)
     idle(dock)
     preset = dock.form.field("preset")
-    box = next(one for one in dock.form.findChildren(type(dock.source.combo)) if (
+    box = next(one for one in dock.form.findChildren(QComboBox) if (
         preset is one or preset.isAncestorOf(one)))  # fmt: skip
     tab_to(window, box, qtbot)
     qtbot.keyClicks(box, "best")
