@@ -51,3 +51,9 @@ def test_imported_names_exist(script):
                 import_module(f"{module}.{name}")
         elif name is not None and (path := local_module(script, module)):
             assert name in names_in(path), f"{path.relative_to(FOLDER)} has no {name}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_modules_beside_a_script_come_first(script):
+    """`pictures` of a folder is not that of the folder above, which is added for `common`."""
+    assert "sys.path.insert(0, str(Path(__file__).parents[1]))" not in script.read_text("utf-8")

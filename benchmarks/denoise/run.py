@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+sys.path.insert(1, str(Path(__file__).parents[1]))  # for `common`
 
 from catalogue import METHODS, OURS, by_name
 from choose import best_pair_run, chosen_settings

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+sys.path.insert(1, str(Path(__file__).parents[1]))  # for `common`
 
 from data import KINDS
 from store import BUILD

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+sys.path.insert(1, str(Path(__file__).parents[1]))  # for `common`
 
 from common.page import table
 from doubt import BUILD as DOUBT

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+sys.path.insert(1, str(Path(__file__).parents[1]))  # for `common`
 
 from common.options import parser_of
 from cost import run_costs

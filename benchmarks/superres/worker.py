@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for `common`
+sys.path.insert(1, str(Path(__file__).parents[1]))  # for `common`
 
 import peers
 from common.runs import cpu_seconds, peak_mb
