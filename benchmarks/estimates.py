@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from common.page import PAGES, table, write_page
+from common.runs import peak_mb
 
 from napari_cellinr import Image, read, write
 from napari_cellinr.config import Config, SpatimeConfig
@@ -104,7 +104,7 @@ def one(name: str) -> None:
     begun, wall = time.process_time(), time.monotonic()
     fitted = finish(start(RunRequest(method_of_action(action), image, settings)))
     taken = time.process_time() - begun
-    used = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    used = 1024**2 * peak_mb()
     row = {
         "shape": "×".join(map(str, image.shape)),
         "expected": expected.seconds,

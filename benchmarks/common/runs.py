@@ -6,13 +6,13 @@ import hashlib
 import json
 import resource
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,12 @@ def cpu_seconds() -> float:
 
 
 def peak_mb() -> float:
-    """Return the largest memory of this process so far in MB (Linux)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the largest memory of this process so far in MB (Linux).
+
+    `ru_maxrss` also counts the process that started it, before the program was loaded.
+    """
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def failure(log: Path) -> str:
