@@ -1,4 +1,4 @@
-"""Frames of another exposure, and jumps of the stage, are told from what a specimen does."""
+"""Frames of another exposure and jumps of the stage, against changes of a specimen."""
 
 import numpy as np
 import pytest
