@@ -5,6 +5,7 @@ Everything here is an executor of `concurrent.futures`.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
@@ -218,7 +219,12 @@ class _Dask:
             cluster.scale(jobs=self._workers)
             return cluster
         return distributed.LocalCluster(
-            n_workers=self._workers, threads_per_worker=1, processes=True, dashboard_address=":0"
+            n_workers=self._workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            # On a busy computer, Dask warns that it ends workers which are idle when all is done.
+            silence_logs=logging.ERROR,
         )
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:

@@ -57,8 +57,9 @@ optical flow are spoiled; fewer of volumes, of which a margin has more."""
 REMOVAL: Final = "Removal of noise"
 """What sentences about denoising begin with."""
 
-BYTES: Final = (48.0, 60.0)
-"""Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame."""
+BYTES: Final = (18.0, 120.0)
+"""Memory in bytes per voxel of each frame of a block, with what lies between, and of one frame:
+measured with tiles of 66 000 to 390 000 voxels and 15 to 36 frames, 0 to 10 % more than needed."""
 
 
 class SuperresolutionInParts(MethodInParts):
