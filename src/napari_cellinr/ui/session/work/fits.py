@@ -81,7 +81,10 @@ def fit_work(
     name = result_name(task.suffix, str(layer.name))
     hide = partial(controller.hide_quick_looks, layer.unique_id)
     own = task.own_contrast(config)
-    live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=own, added=hide)
+    live = LiveLayer(
+        controller.viewer, layer.unique_id, given, name,
+        from_data=own, added=hide, channel=channel_in(given, config),
+    )  # fmt: skip
     path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",
@@ -266,10 +269,24 @@ def quick_work(
         name = result_name("preview", str(layer.name))
         live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
         controller.quick_looks[key] = live
+    live.channel = channel_in(given, config)
     done = partial(show_fit, controller, task, config, given, live, quick=True, covers=covers)
     title = f"preview of {layer.name}"
     job = partial(start, _request(task, part, config))
     return Work(title, job, done, layer.unique_id, live, quick=True, task=task.name)
+
+
+def channel_in(given: Image, config: Config) -> int | None:
+    """Return which of several channels is fitted alone; None if all are.
+
+    Parameters
+    ----------
+    given
+        The image.
+    config
+        The settings.
+    """
+    return getattr(config, "motion_channel", None) if given.sizes.get("C", 1) > 1 else None
 
 
 def covered(given: Image, ranges: Mapping[str, slice]) -> str:
