@@ -200,8 +200,9 @@ def _show(
         what = conventional.name.removeprefix(f"{made.given.name} ")
         name = result_name(what, str(made.source.name))
         against = add_result(
-            viewer, layer, image, conventional, name=name, limits=limits, below=True
-        )
+            viewer, layer, image, conventional, name=name, limits=limits, below=True,
+            visible=layer.blending != "additive",  # else it would be seen through the result
+        )  # fmt: skip
     else:
         what = str(against.name)
     limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0
