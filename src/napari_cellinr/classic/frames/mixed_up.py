@@ -26,7 +26,7 @@ __all__ = ["dark_planes", "displaced_planes", "mixed_up_texts", "plane_texts", "
 
 _SMOOTH, _WIDE = 1.5, 5.0  # standard deviations in pixels of a view, of compared structures
 _FEWEST = 6  # frames or planes from which one can be told from the others
-_FARTHER = 1.3  # least ratio of the distance of frames that are not neighbours to that of neighbours
+_FARTHER = 1.3  # least ratio of the distance of frames two apart to that of neighbours
 _ORDERLY = 0.8  # least part of the frames for which it is more than 1
 _USUAL = 1.5  # largest distance of neighbours in the right order, in the usual one
 _MOST = 0.2  # largest part of the frames that are named
