@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from napari_cellinr.errors import AxesError, DataError
 from napari_cellinr.image import AXES, Image, default_axes
+from napari_cellinr.io.metadata.times import times_of
 
 
 def stack(**changes):
@@ -217,3 +218,21 @@ def test_masked_values_of_dask_arrays_are_not_used_in_silence():
     filled = Image(dask_array.ma.filled(masked, 0), axes="YX")
     assert filled.array().tolist()[1] == [0, 5, 6, 7]
     assert Image(values, axes="YX").shape == (3, 4)
+
+
+def test_times_of_frames_may_be_an_array():
+    times = np.array([0.0, 1.0, 5.0])
+    image = Image(np.zeros((3, 8, 8)), "TYX", meta={"times": times})
+    assert times_of(image) == (0.0, 1.0, 5.0)
+    assert times_of(image.crop(T=slice(1, 3))) == (1.0, 5.0)
+
+
+def test_without_its_axis_of_time_an_image_has_no_times_and_nothing_is_said_of_them():
+    said = (
+        "a.tif: the frames are not equally spaced in time (from 1 s to 4 s …).",
+        "a.tif: the voxel size is not plausible.",
+    )
+    image = Image(np.zeros((3, 8, 8)), "TYX", meta={"times": [0.0, 1.0, 5.0], "warnings": said})
+    planes = image.with_axes("ZYX")
+    assert dict(planes.meta) == {"warnings": said[1:]}
+    assert image.with_axes("TYX").meta == image.meta

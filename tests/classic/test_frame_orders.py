@@ -42,6 +42,12 @@ def test_frames_that_are_all_stored_twice_are_named():
     assert order_texts(np.repeat(series(), 1, 0)) == []
 
 
+def test_a_motion_to_and_fro_is_named_beside_channels():
+    there, back = series(1)[0], np.roll(series(1)[0], 12, 1)
+    (text,) = order_texts(np.stack([there, back] * 4) + np.arange(8).reshape(-1, 1, 1))
+    assert "channels of an image were read as time points, or what is seen moved to and fro" in text
+
+
 @pytest.mark.parametrize("method", [superresolve, reconstruct])
 def test_results_name_them(method):
     quick = {

@@ -82,6 +82,14 @@ def test_a_held_out_error_that_does_not_agree_with_the_noise_is_warned_of(
     assert re.search(said, text)
 
 
+def test_an_image_without_noise_is_not_told_that_its_noise_is_wrong():
+    text = held_out_warning(128.0, 9.0, noise_part=1.5e-4)
+    assert text.startswith("hardly any noise was found (0.01 % of the range of grey levels)")
+    assert "too low" in held_out_warning(128.0, 9.0, noise_part=0.01)
+    assert "given too low" in held_out_warning(128.0, 9.0, noise_part=1.5e-4, is_given=True)
+    assert held_out_warning(1.1, 1.0, noise_part=1.5e-4) == ""
+
+
 def test_replaced_pixels_alone_are_a_note():
     assert is_note("1 hot or dead pixel was replaced.")
     assert is_note("12 hot or dead pixels were replaced.")

@@ -51,6 +51,13 @@ def test_frames_that_are_not_equally_spaced(tmp_path):
     assert image.steps["T"] == pytest.approx(2.0)
 
 
+def test_of_planes_no_times_are_said(tmp_path):
+    path = ome(tmp_path, [0.0, 2.0, 4.0, 30.0], increment=2.0)
+    image = read(path, axes="ZYX")  # a warning would be an error
+    assert warnings_of(image) == ()
+    assert "times" not in image.meta
+
+
 def test_a_stated_step_that_the_planes_deny(tmp_path):
     path = ome(tmp_path, [0.0, 3.0, 6.0, 9.0], increment=1.0)
     with pytest.warns(FileWarning, match="states a time step of 1 s.*were recorded 3 s apart"):

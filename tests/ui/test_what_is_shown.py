@@ -385,6 +385,57 @@ def test_without_its_results_a_hidden_source_is_shown_again(viewer, layer, dock,
     assert not layer.visible  # the user had hidden it
 
 
+def seen(viewer):
+    return [one.name for one in viewer.layers if one.visible]
+
+
+def test_a_running_layer_whose_colours_add_takes_the_place_of_its_source(
+    viewer, layer, dock, use_job, idle, qtbot
+):
+    layer.blending = "additive"
+    job = use_job(steps=400)
+    dock.run()
+    qtbot.waitUntil(lambda: "denoised · membrane (running)" in viewer.layers)
+    assert seen(viewer) == ["denoised · membrane (running)"]
+    dock.controller.cancel()
+    idle(dock)
+    assert job.closed
+    assert seen(viewer) == ["membrane"]
+
+
+def test_a_preview_whose_colours_add_takes_the_place_of_its_source(
+    viewer, layer, dock, use_job, idle
+):
+    layer.blending = "additive"
+    use_job()
+    for _ in range(2):
+        dock.preview()
+        idle(dock)
+        assert seen(viewer) == ["preview · membrane"]
+    dock.run()
+    idle(dock)
+    assert seen(viewer) == ["denoised · membrane"]
+    viewer.layers.remove(viewer.layers["denoised · membrane"])
+    assert seen(viewer) == ["membrane"]
+
+
+def test_a_region_whose_colours_add_and_its_result_take_the_place_of_their_source(
+    viewer, layer, dock, use_job, idle
+):
+    layer.blending = "additive"
+    use_job()
+    region = dock.dispatcher.region(layer, {"Y": (0, 20)})
+    assert seen(viewer) == ["region · membrane"]
+    dock.source.choose(region.unique_id)
+    dock.run()
+    idle(dock)
+    assert seen(viewer) == ["denoised · region · membrane"]
+    viewer.layers.remove(viewer.layers["denoised · region · membrane"])
+    assert seen(viewer) == ["region · membrane"]
+    viewer.layers.remove(region)
+    assert seen(viewer) == ["membrane"]
+
+
 def test_below_an_opaque_result_its_source_stays_visible(viewer, layer, dock, use_job, idle):
     use_job()
     dock.run()

@@ -18,7 +18,7 @@ __all__ = ["Motion", "NoiseOfFrames", "Planes", "SpatimeConfig", "SpatimePreset"
 SpatimePreset = Literal["fast", "preview", "paper"]
 Motion = Literal["auto", "always", "never"]
 Planes = Literal["thick", "thin"]
-NoiseOfFrames = Literal["keep", "match", "remove"]
+NoiseOfFrames = Literal["auto", "keep", "match", "remove"]
 
 LARGEST = 16.0
 
@@ -89,10 +89,11 @@ class SpatimeConfig(Config):
         "section thinner than the step, or planes in between were not recorded.",
     )
     noise: NoiseOfFrames = setting(
-        "keep",
-        "keep: recorded frames are as they are, frames between them have less noise; match: noise "
-        "is added to frames between them, so that a movie does not flicker; remove: the series is "
-        "denoised first.",
+        "auto",
+        "auto: recorded frames are as they are, frames between them have less noise, and where "
+        "finer planes or pixels are made, visible noise is removed; keep: recorded planes and "
+        "pixels keep their values, too; match: noise is added to frames between frames, so that a "
+        "movie does not flicker; remove: the series is denoised first.",
     )
     confidence: bool = setting(
         False,
@@ -197,7 +198,7 @@ class SpatimeConfig(Config):
                 "planes=thin was given with preset paper, which needs planes=thick; choose the "
                 "preset fast or preview for thin planes."
             )
-        if self.is_published and self.noise != "keep":
+        if self.is_published and self.noise not in {"auto", "keep"}:
             raise ConfigError(
                 f"noise={self.noise} was given with preset paper, which needs noise=keep; choose "
                 "the preset fast or preview, or denoise the series first."

@@ -35,6 +35,10 @@ brightness of recordings and phantoms, and 1.7 or more where a fourth of the var
 UNEXPLAINED = 8.0
 """Held-out error above which a result is doubtful anyway: phantoms of 3000 photons have up to 5."""
 
+NOISELESS = 1e-3
+"""Noise in the range of grey levels below which an image counts as one without noise: 300 000
+photons at the peak, or values of 8 bits, have more."""
+
 OVERESTIMATED = (0.6, 0.85)
 """Held-out error, and the greatest one at any brightness, below which the noise is too high. Where
 the dark is clipped at 0, the first is as low, but not the second: at least 0.9 in recordings."""
@@ -159,6 +163,7 @@ def held_out_warning(
     spans: Sequence[Sequence[float]] = (),
     *,
     is_given: bool = False,
+    noise_part: float | None = None,
 ) -> str:
     """Return a warning if the held-out error does not agree with the noise; otherwise empty.
 
@@ -174,6 +179,8 @@ def held_out_warning(
         frames of which nothing is known.
     is_given
         Whether the noise was given, and not estimated.
+    noise_part
+        Standard deviation of the noise in the range of the grey levels, if it is known.
     """
     spans = [span for span in spans if span]
     least = max((low for low, _ in spans), default=0.0)
@@ -181,6 +188,13 @@ def held_out_warning(
     how = "given" if is_given else "estimated"
     remedy = "compare the result with the input, and set gain and read_noise to those of the camera"
     if least > DOUBTFUL or held_out > UNEXPLAINED or min(held_out, residual) > DOUBTFUL:
+        if noise_part is not None and noise_part < NOISELESS and not is_given:
+            return (
+                f"hardly any noise was found ({100 * noise_part:.1g} % of the range of grey "
+                "levels), as in a simulated image, or one that was denoised before: there is "
+                "nothing to remove. Of what the result leaves out, some may be detail; compare "
+                "the result with the input."
+            )
         return (
             f"the error on held-out voxels is {held_out:.1f} times the {how} noise: the noise is "
             f"{how} too low, or the image has detail or a pattern that the fit does not explain. "

@@ -9,10 +9,17 @@ if TYPE_CHECKING:
 
     from napari_cellinr.image.image import Image
 
-__all__ = ["TIMES", "times_of_part", "without_times"]
+__all__ = ["ABOUT_TIMES", "TIMES", "times_of_part", "untimed", "without_times"]
 
 TIMES = "times"
 """Key in `Image.meta` of the time of each frame."""
+
+ABOUT_TIMES = (
+    "the times of the frames do not increase",
+    "the frames are not equally spaced in time",
+    "states a time step of",
+)
+"""What a sentence about a file contains that is about the times of frames."""
 
 
 def times_of_part(image: Image, part: slice) -> Mapping[str, Any]:
@@ -40,3 +47,19 @@ def without_times(meta: Mapping[str, Any]) -> dict[str, Any]:
         `Image.meta`.
     """
     return {key: value for key, value in meta.items() if key != TIMES}
+
+
+def untimed(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a provenance whose dimension of time is none: without times, and what is said of them.
+
+    Parameters
+    ----------
+    meta
+        `Image.meta`.
+    """
+    kept = without_times(meta)
+    said: Any = kept.get("warnings")
+    if isinstance(said, list | tuple):
+        left = tuple(s for s in said if not any(part in str(s) for part in ABOUT_TIMES))
+        kept["warnings"] = left
+    return kept

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_cellinr.errors import AxesError
 from napari_cellinr.image import rules
-from napari_cellinr.image.frame_times import times_of_part, without_times
+from napari_cellinr.image.frame_times import times_of_part, untimed, without_times
 from napari_cellinr.image.indexing import part_of, refused
 from napari_cellinr.image.rules import AXES, UNCALIBRATED, check, measure_the_same
 from napari_cellinr.image.shown import as_html, as_text
@@ -94,7 +94,7 @@ class Image:
         _set(self, "name", clean_name(self.name))
         _set(self, "translate", tuple(float(p) for p in self.translate) or (0.0,) * n_dimensions)
         _set(self, "channels", tuple(map(clean_name, self.channels)))
-        _set(self, "meta", _clean_meta(self.meta))
+        _set(self, "meta", rules.clean_meta(self.meta))
         check(self)
 
     @property
@@ -227,6 +227,7 @@ class Image:
             units=tuple(u if k else UNCALIBRATED for u, k in zip(self.units, kept, strict=True)),
             translate=tuple(p if k else 0.0 for p, k in zip(self.translate, kept, strict=True)),
             channels=self.channels if len(self.channels) == n_channels else (),
+            meta=self.meta if axes.find("T") == self.axes.find("T") else untimed(self.meta),
         )
 
     def with_voxel_size(self, unit: str = "micrometer", **steps: float) -> Self:
@@ -391,10 +392,3 @@ def _set(image: Image, key: str, value: object) -> None:
 
 def _unit(unit: object) -> str:
     return one_line(str(unit))
-
-
-def _clean_meta(meta: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the provenance with the name of its channel cleaned; paths stay as they are."""
-    if "channel" not in meta:
-        return meta
-    return {**meta, "channel": clean_name(meta["channel"])}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_cellinr.errors import AxesError, DataError
-from napari_cellinr.text import n_of
+from napari_cellinr.image.frame_times import TIMES
+from napari_cellinr.text import clean_name, n_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,7 @@ __all__ = [
     "check",
     "check_numbers",
     "check_precision",
+    "clean_meta",
     "default_axes",
     "default_units",
     "measure_the_same",
@@ -117,6 +119,22 @@ def measure_the_same(axis: str, other: str) -> bool:
     """
     unknown = axis not in AXES or other not in AXES
     return unknown or axis == other or {axis, other} <= set("ZYX")
+
+
+def clean_meta(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a provenance with a clean name of its channel, and the times of frames as a list.
+
+    Parameters
+    ----------
+    meta
+        `Image.meta`; paths stay as they are.
+    """
+    times = meta.get(TIMES)
+    if isinstance(times, np.ndarray):
+        meta = {**meta, TIMES: times.tolist()}
+    if "channel" in meta:
+        meta = {**meta, "channel": clean_name(meta["channel"])}
+    return meta
 
 
 def check(image: Image) -> None:

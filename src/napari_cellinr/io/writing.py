@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cellinr.errors import FileError
 from napari_cellinr.image.exchange import image_of
 from napari_cellinr.io.dtype import with_dtype
+from napari_cellinr.io.explained import with_own_errors
 from napari_cellinr.io.metadata.rotation import without_rotation
 from napari_cellinr.io.names import SUFFIXES, place_of, suffix_of
 from napari_cellinr.io.safety.atomic import check_place, replacing
@@ -81,6 +82,7 @@ def write(
             f"an empty image of shape {image.shape} was given; at least one voxel is needed."
         )
     check_writable(place)
+    image = with_own_errors(image)
     if not suffix.startswith(".nii"):
         image = without_rotation(image, rotation, place)
     if dtype is not None:
@@ -131,6 +133,7 @@ def write_in_steps(
     place = place_of(path)
     suffix = suffix_of(place, (".zarr",))
     check_writable(place)
+    image = with_own_errors(image)
     with replacing(place, suffix) as temporary:
         yield from zarr_writer.steps_of(temporary, image)
 

@@ -150,3 +150,48 @@ def test_frames_beyond_an_interval_count_half_if_the_series_is_denoised():
         series = Series(frames, "YX", (1.0, 1.0), still, trust=trust, removed=removed)
         expected = line + part * (cubic - line)
         np.testing.assert_allclose(series.frame(1.5), expected, atol=1e-3)
+
+
+def stack(noise):
+    z, y, x = np.indices((6, 48, 48)).astype(float)
+    waves = 50 + 30 * np.sin(0.5 * y + z) * np.cos(0.3 * x - 0.4 * z)
+    return (waves + np.random.default_rng(0).normal(0, noise, waves.shape)).astype(np.float32)
+
+
+def coarser(found, axis):
+    """Means of pairs of planes, or of rows and columns."""
+    if axis == "z":
+        return found.reshape(6, 2, 48, 48).mean(1)
+    return found.reshape(6, 48, 2, 48, 2).mean((2, 4))
+
+
+@pytest.mark.parametrize("axis", ["z", "y"])
+def test_noise_that_is_removed_from_planes_and_pixels_is_named_and_can_be_kept(axis):
+    image = Image(stack(8.0), "ZYX", (2.0, 1.0, 1.0), ("micrometer",) * 3)
+    scale = {"z": 2} if axis == "z" else {"y": 2, "x": 2}
+    found = {
+        noise: superresolve(image, scale=scale, noise=noise, steps=1) for noise in ("auto", "keep")
+    }
+    texts = {
+        noise: [text for text in fitted.report["warnings"] if "noise=keep" in text]
+        for noise, fitted in found.items()
+    }
+    what = "planes" if axis == "z" else "pixels"
+    span = np.ptp(np.percentile(image.data, (0.5, 99.8)))
+    assert len(texts["auto"]) == 1
+    named = texts["auto"][0]
+    assert f"the recorded {what} are not kept as they were recorded" in named
+    assert float(named.split("of ")[1].split(" %")[0]) == pytest.approx(800 / span, rel=0.15)
+    assert texts["keep"] == []
+    means = {k: coarser(fitted.images[0].array(), axis) for k, fitted in found.items()}
+    np.testing.assert_allclose(means["keep"], image.data, atol=2e-3)
+    assert np.abs(means["auto"] - image.data).max() > 4
+
+
+def test_without_visible_noise_nothing_is_removed_and_nothing_said():
+    image = Image(stack(0.0), "ZYX", (2.0, 1.0, 1.0), ("micrometer",) * 3)
+    auto, keep = (
+        superresolve(image, scale={"z": 2}, noise=noise, steps=1) for noise in ("auto", "keep")
+    )
+    np.testing.assert_array_equal(auto.images[0].array(), keep.images[0].array())
+    assert not any("noise=keep" in text for text in auto.report["warnings"])

@@ -32,7 +32,8 @@ _REPEATED = 0.25  # part of the frames that repeat the one before, up to which t
 def period_of(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> int:
     """Return after how many frames they are like each other again, but not before; 0 if never.
 
-    What moves is more and more unlike with time. Frames that alternate are those of channels.
+    What moves is more and more unlike with time. Frames that alternate are those of channels, or of
+    a specimen that moves to and fro at that rate: what the frames show does not tell which.
 
     Parameters
     ----------
@@ -84,8 +85,10 @@ def order_texts(
     if not copies and (period := period_of(good)):
         texts.append(
             f"Every {_WORDS[period]} frame is like the others of its kind, and unlike those "
-            "between, as if the channels of an image were read as time points. Read it with "
+            "between, as if the channels of an image were read as time points, or what is seen "
+            f"moved to and fro and were back every {_WORDS[period]} frame. Read channels as "
             f"{period} channels: the axes may be wrong, and frames of different channels must not "
-            "be mixed."
+            "be mixed. Of a motion to and fro, frames made between frames can be wrong: it needs "
+            "more frames per period."
         )
     return texts

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_cellinr.classic.camera.anscombe import Noise
 from napari_cellinr.fitting.problem import Outcome
 from napari_cellinr.fitting.saved.stored import geometry, plain
 from napari_cellinr.methods.cellinr.problem import CellINRProblem
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ERROR = 3
 """Place of the standard error among the images of a frame."""
 
-__all__ = ["ERROR", "Frame", "frame_of", "load_frame", "save_frame", "unused_frame"]
+__all__ = ["ERROR", "Frame", "frame_of", "load_frame", "noise_part", "save_frame", "unused_frame"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ class Frame:
     model: Mapping[str, Any]
     facts: Mapping[str, Any]
     device: str
+
+
+def noise_part(frame: Frame) -> float:
+    """Return the standard deviation of the noise of a frame in the range of its grey levels."""
+    shown, noise = np.asarray(frame.images[0].array()), Noise(**frame.facts["noise"])
+    low, high = np.percentile(shown, (0.5, 99.8))
+    return float(np.sqrt(np.mean(noise.sd(shown) ** 2)) / max(high - low, 1e-12))
 
 
 def frame_of(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:

@@ -20,7 +20,7 @@ from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.field.fit import fit_with_network
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
-from napari_cellinr.methods.cellinr.frames import Frame, frame_of
+from napari_cellinr.methods.cellinr.frames import Frame, frame_of, noise_part
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.noise import (
     far_frame_warnings,
@@ -367,8 +367,7 @@ def _report(
     noises = [frame.facts["noise"] for frame in frames]
     converged = all(outcome.converged for outcome in outcomes)
     held_out = float(np.mean([outcome.held_out for outcome in outcomes]))
-    texts = (text for frame in frames for text in frame.facts.get("warnings", ()))
-    warnings = list(dict.fromkeys(texts))
+    warnings = list(dict.fromkeys(t for one in frames for t in one.facts.get("warnings", ())))
     if n_missing:
         text = n_of(n_missing, "image was fitted; it is", "images were fitted; they are")
         warnings.append(f"The fit was stopped before {text} unchanged.")
@@ -376,8 +375,9 @@ def _report(
         warnings.append(unconverged_warning(next(o for o in outcomes if not o.converged)))
     residual = max(frame.facts.get("residual", held_out) for frame in frames)
     spans = [frame.facts.get("held_out_range", ()) for frame in frames]
-    if doubt := held_out_warning(held_out, residual, spans, is_given=config.gain is not None):
-        warnings.append(doubt)
+    doubt = partial(held_out_warning, held_out, residual, spans, is_given=config.gain is not None)
+    if doubt():
+        warnings.append(doubt(noise_part=max(map(noise_part, frames))))
     return {
         "seconds": time.monotonic() - started,
         "steps": sum(outcome.steps for outcome in outcomes),

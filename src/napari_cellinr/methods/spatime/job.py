@@ -22,14 +22,19 @@ from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
 from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
-from napari_cellinr.methods.spatime.between.damaged import all_warnings, looked_at, middle_frame
+from napari_cellinr.methods.spatime.between.damaged import (
+    all_warnings,
+    looked_at,
+    middle_frame,
+    planes_warnings,
+)
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
 from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid, spacing_warnings
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.series import Series
-from napari_cellinr.methods.spatime.stages import intervals_of, planned_steps
+from napari_cellinr.methods.spatime.stages import intervals_of, needs_planes, planned_steps
 from napari_cellinr.methods.spatime.state import SuperresolutionState
 
 if TYPE_CHECKING:
@@ -137,6 +142,10 @@ def superresolve_job(
         channels = [looked_at(frames) for frames in recorded]
         removed = [None] * len(channels)
     texts += all_warnings(channels)
+    if needs_planes(grid) and not is_part:
+        for number, frames in enumerate(recorded, start=1):
+            of = f"Channel {number}: " if len(recorded) > 1 else ""
+            texts += [f"{of}{text}" for text in planes_warnings(frames)]
     if "T" in source.axes and not is_part:  # times of a part are given as places in its frames
         texts += spacing_warnings(config, source.units[source.axes.index("T")])
     if config.is_published:

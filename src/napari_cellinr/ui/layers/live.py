@@ -123,6 +123,8 @@ class LiveLayer:
         Whether contrast limits are found in the result instead of taken from the source.
     added
         Called when the layer has been added, with the first image of the fit.
+    channel
+        Which of several channels is fitted; None if all are.
     """
 
     def __init__(
@@ -134,8 +136,10 @@ class LiveLayer:
         *,
         from_data: bool,
         added: Callable[[], None] | None = None,
+        channel: int | None = None,
     ) -> None:
         self._viewer = viewer
+        self.channel = channel
         self.source_id = source_id
         self._given = given
         self._name = name
@@ -176,6 +180,8 @@ class LiveLayer:
         source = self._source()
         if source is None or (self._layer_id is not None and self.layer is None):
             return
+        if index and self.channel is not None:
+            index = {**index, "C": 0}
         image = self._with_plane(preview, index) if index else preview
         layer = self.layer
         if layer is None:
@@ -183,7 +189,7 @@ class LiveLayer:
         elif layer.data is image.data:
             layer.refresh()
         else:
-            update(layer, source, self._given, image)
+            update(layer, source, self._given, image, self.channel)
         self._widen_contrast(layer, preview)
         if index:
             self._arrows.show(source, image, preview, index)
@@ -208,7 +214,7 @@ class LiveLayer:
         if layer is None:
             layer = self._add(source, image, limits, self._name)
         else:
-            update(layer, source, self._given, image)
+            update(layer, source, self._given, image, self.channel)
         if limits and not self._is_moved(layer):
             self._set_contrast(layer, limits)
         widen_range(layer, image)
@@ -286,7 +292,10 @@ class LiveLayer:
         name: str = "",
     ) -> ImageLayer:
         name = name or f"{self._name} (running)"
-        layer = add_result(self._viewer, source, self._given, image, name=name, limits=limits)
+        layer = add_result(
+            self._viewer, source, self._given, image,
+            name=name, limits=limits, channel=self.channel,
+        )  # fmt: skip
         self._layer_id = layer.unique_id
         self._limits = tuple(layer.contrast_limits)
         if self._added is not None:
@@ -298,24 +307,31 @@ class LiveLayer:
         kept = [axis for axis in self._given.axes if axis not in index]
         for axis in set(preview.axes) - set(kept):
             preview = preview.take(axis, 0)
-        sizes = {**self._given.sizes, **preview.sizes}
-        shape = tuple(sizes[axis] for axis in self._given.axes)
+        sizes = {**self._fitted.sizes, **preview.sizes}
+        shape = tuple(sizes[axis] for axis in self._fitted.axes)
         if self._buffer is None or self._buffer.shape != shape:
             self._buffer = np.zeros(shape, np.float32)
         plane = np.asarray(preview.data).transpose([preview.axes.index(axis) for axis in kept])
-        place: Any = tuple(index.get(axis, slice(None)) for axis in self._given.axes)
+        place: Any = tuple(index.get(axis, slice(None)) for axis in self._fitted.axes)
         self._buffer[place] = plane
         return self._on_grid_of(preview)
+
+    @property
+    def _fitted(self) -> Image:
+        """What is fitted of the source: all of it, or one channel."""
+        if self.channel is None:
+            return self._given
+        return self._given.crop(C=slice(self.channel, self.channel + 1))
 
     def _on_grid_of(self, plane: Image) -> Image:
         """Return the buffer with the steps of a plane, which may be finer than its source."""
         assert self._buffer is not None
         starts = dict(zip(plane.axes, plane.translate, strict=True))
-        pairs = zip(self._given.axes, self._given.translate, strict=True)
-        steps = {**self._given.steps, **plane.steps}
-        return self._given.like(
+        pairs = zip(self._fitted.axes, self._fitted.translate, strict=True)
+        steps = {**self._fitted.steps, **plane.steps}
+        return self._fitted.like(
             self._buffer,
-            scale=tuple(steps[axis] for axis in self._given.axes),
+            scale=tuple(steps[axis] for axis in self._fitted.axes),
             translate=tuple(starts.get(axis, origin) for axis, origin in pairs),
         )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_cellinr.errors import AxesError, ConfigError, FileError
 from napari_cellinr.io.saved_fit import FITTED_SUFFIX
 from napari_cellinr.methods import METHODS
@@ -36,7 +38,9 @@ __all__ = [
     "SWIPE",
     "Origin",
     "Result",
+    "channel_of",
     "has_motion",
+    "in_channel",
     "method_of",
     "newest_first",
     "origin_of",
@@ -178,6 +182,53 @@ def record_of(fit: Fitted | Stored) -> dict[str, Any]:
     config = fit.config if isinstance(fit.config, Mapping) else fit.config.as_dict()
     digest = str(fit.source.get("digest", ""))
     return {"config": dict(config), **fit.report, "method": fit.method, "digest": digest}
+
+
+def channel_of(image: Image) -> int | None:
+    """Return which of several channels an image of a fit shows; None if it shows all.
+
+    Parameters
+    ----------
+    image
+        An image with the record of its fit.
+    """
+    record = image.meta.get(RECORD)
+    config = record.get("config") if isinstance(record, Mapping) else None
+    number = config.get("motion_channel") if isinstance(config, Mapping) else None
+    return number if isinstance(number, int) else None
+
+
+def in_channel(given: Image, image: Image, channel: int | None) -> Image:
+    """Return an image of one of several channels with an axis C, at the place of that channel.
+
+    Without it, the image would be repeated, as if all channels showed the same.
+
+    Parameters
+    ----------
+    given
+        The image with the channels.
+    image
+        What was computed from one of them.
+    channel
+        Which one; None for an image of all channels, which is returned as it is.
+    """
+    if channel is None or "C" in image.axes or given.sizes.get("C", 1) == 1:
+        return image
+    before = image.axes.startswith("T")
+    axes = f"{image.axes[:before]}C{image.axes[before:]}"
+    own = given.axes.index("C")
+    start = given.translate[own] + channel * given.scale[own]
+
+    def with_own(values: tuple[Any, ...], of_channel: Any) -> tuple[Any, ...]:
+        return (*values[:before], of_channel, *values[before:])
+
+    return image.like(
+        np.expand_dims(np.asarray(image.data), int(before)),
+        axes=axes,
+        scale=with_own(image.scale, given.scale[own]),
+        units=with_own(image.units, given.units[own]),
+        translate=with_own(image.translate, start),
+    )
 
 
 def origin_of(controller: Controller, layer: ImageLayer, results: Mapping[Any, Result]) -> Origin:

@@ -12,6 +12,7 @@ from napari.utils.transforms import Affine
 
 from napari_cellinr.io.metadata.units import in_units_of
 from napari_cellinr.ui.layers.contrast import widen_range
+from napari_cellinr.ui.layers.provenance import channel_of, in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_result",
     "add_shown",
+    "columns_in_layer_order",
     "place",
     "raise_above",
     "root_of",
@@ -49,6 +51,7 @@ def add_result(
     below: bool = False,
     whole: Image | None = None,
     levels: Sequence[Image] = (),
+    channel: int | None = None,
 ) -> ImageLayer:
     """Add an image layer above all that came from its source; keep the selection; return it.
 
@@ -74,6 +77,8 @@ def add_result(
         As for `place`.
     levels
         All levels of a pyramid, of which `image` is the finest.
+    channel
+        As for `in_channel`; that of its fit by default.
     """
     look = {
         "colormap": source.colormap,
@@ -81,6 +86,8 @@ def add_result(
         "blending": source.blending,
         "contrast_limits": limits or tuple(source.contrast_limits),
     }
+    channel = channel_of(image) if channel is None else channel
+    image = in_channel(given, image, channel)
     common = _attributes(source, given, image, name=name, visible=visible, whole=whole)
     data = [_in_layer_order(given, one) for one in levels or (image,)]
     attributes = {**common, **look, **(settings or {})}
@@ -116,15 +123,16 @@ def add_shown(
             viewer, source, given, image,
             name=name, limits=shown.limits, visible=shown.visible, settings=settings,
         )  # fmt: skip
-    common = _attributes(source, given, image, name=name, visible=shown.visible)
+    placed = in_channel(given, image, channel_of(image))
+    common = _attributes(source, given, placed, name=name, visible=shown.visible)
     layer: Layer
     if shown.kind == "labels":
-        layer = Labels(_in_layer_order(given, image), **{**common, **settings})
+        layer = Labels(_in_layer_order(given, placed), **{**common, **settings})
     elif shown.kind == "vectors":
-        vectors = _columns_in_layer_order(given, image, shown.data)
+        vectors = columns_in_layer_order(given, image, shown.data)
         layer = Vectors(vectors, **{**common, **settings})
     else:
-        points = _columns_in_layer_order(given, image, shown.data[:, 1:])
+        points = columns_in_layer_order(given, image, shown.data[:, 1:])
         tracks = np.concatenate([shown.data[:, :1], points], axis=1)
         layer = Tracks(tracks, **{**common, **settings})
     # Arrows and tracks lie above the image that they belong to.
@@ -132,7 +140,13 @@ def add_shown(
     return layer
 
 
-def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) -> None:
+def update(
+    layer: ImageLayer,
+    source: ImageLayer,
+    given: Image,
+    image: Image,
+    channel: int | None = None,
+) -> None:
     """Show another image in a layer of `add_result`; contrast limits and selection are kept.
 
     Parameters
@@ -141,9 +155,10 @@ def update(layer: ImageLayer, source: ImageLayer, given: Image, image: Image) ->
         The layer.
     source
         The layer that the image was computed from.
-    given, image
+    given, image, channel
         As for `add_result`.
     """
+    image = in_channel(given, image, channel_of(image) if channel is None else channel)
     layer.data = _in_layer_order(given, image)
     for key, value in _labels(source, given, image).items():
         setattr(layer, key, value)
@@ -274,8 +289,18 @@ def _in_layer_order(given: Image, image: Image) -> Any:
     return np.broadcast_to(np.asarray(data)[place], shape)
 
 
-def _columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> NDArray[Any]:
-    """Return coordinates (…, axes of the image) with their columns in the order of the layer."""
+def columns_in_layer_order(given: Image, image: Image, data: NDArray[Any]) -> NDArray[Any]:
+    """Return coordinates (…, axes of the image) with their columns in the order of the layer.
+
+    Parameters
+    ----------
+    given
+        The Image of the layer.
+    image
+        The image whose voxels they count.
+    data
+        The coordinates; along axes that the image lacks, they are 0.
+    """
     order = _extra_axes(given, image) + given.axes
     columns = [
         data[..., image.axes.index(axis)] if axis in image.axes else np.zeros(data.shape[:-1])

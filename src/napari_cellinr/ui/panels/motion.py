@@ -127,8 +127,8 @@ class MotionPanel(ResultPanel):
                 "error", f"layer {str(points.name)!r} has no points; add points to track."
             )
             return
-        n_axes = scene.ndim - 1
-        now = np.asarray(self._controller.viewer.dims.point, float)[:-n_axes][-1:]
+        n_axes = scene.ndim - 1 - ("c" in scene.axis_labels)  # those of space
+        now = np.asarray(self._controller.viewer.dims.point, float)[-scene.ndim : -n_axes]
         world = [points.data_to_world(place)[-n_axes:] for place in points.data]
         seeds = np.array([scene.world_to_data([*now, *place])[-n_axes:] for place in world])
         self._show({"points": np.round(seeds, 3).tolist()}, f"tracks of {points.name}")

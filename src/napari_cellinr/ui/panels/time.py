@@ -15,6 +15,7 @@ from napari_cellinr.ui.layers.live import shown_index
 from napari_cellinr.ui.layers.provenance import HELPER
 from napari_cellinr.ui.layers.results import add_result, update
 from napari_cellinr.ui.session.controller import Work
+from napari_cellinr.ui.session.work.additive import hide_under
 from napari_cellinr.ui.task import ResultPanel
 from napari_cellinr.ui.widgets.labels import wrapping_label
 
@@ -46,6 +47,7 @@ class TimePanel(ResultPanel):
         self._given: Image | None = None
         self._source_id: Hashable | None = None
         self._layer_id: Hashable | None = None
+        self._result_id: Hashable | None = None
         self._wanted = False
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setToolTip(
@@ -68,6 +70,7 @@ class TimePanel(ResultPanel):
     def show_result(self, fitted: Fitted, layer: ImageLayer, source: ImageLayer) -> None:
         """Show the slider for a new result."""
         self._fitted, self._source_id, self._layer_id = fitted, source.unique_id, None
+        self._result_id = layer.unique_id
         self._given = self._controller.image_of(source)
         frames = self._given.sizes.get("T", 1)
         self.slider.blockSignals(True)
@@ -138,6 +141,7 @@ class TimePanel(ResultPanel):
             layer = add_result(viewer, source, given, plane, name=name)
             layer.metadata = {**layer.metadata, HELPER: "preview of a time"}
             self._layer_id = layer.unique_id
+            hide_under(viewer, find(viewer, self._result_id) or source, layer)
         else:
             update(layer, source, given, plane)
         self._controller.said.emit("info", f"“{layer.name}” shows frame {self.frame:.2f}.")

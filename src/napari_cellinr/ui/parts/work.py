@@ -14,6 +14,7 @@ from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import RECORD
 from napari_cellinr.ui.parts.layer import RESULT_IN_PARTS, PartsLayer
 from napari_cellinr.ui.session.controller import Work
+from napari_cellinr.ui.session.work.additive import hide_under
 from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def parts_work(
 
     def planned(growth: Growth) -> None:
         controller.hide_quick_looks(layer.unique_id)
+        if live.layer is not None:
+            hide_under(controller.viewer, layer, live.layer)
         text = f"Computed in {n_of(growth.total, 'part')}, written to {path}."
         controller.said.emit("info", text)
 
@@ -143,8 +146,8 @@ def _show(
     result: PartsResult,
 ) -> None:
     """Show what a run in parts has made, and say how it ended."""
-    found = result.finished
-    if find(controller.viewer, live.source_id) is None:
+    found, source = result.finished, find(controller.viewer, live.source_id)
+    if source is None:
         text = f"complete in {path}." if found.is_complete else explanation(result, path)
         controller.say("warning", f"The source layer was removed; its result: {text}")
         return
@@ -157,6 +160,7 @@ def _show(
         },
     }
     layer = live.finish(result, meta)
+    hide_under(controller.viewer, source, layer)
     if not found.is_complete:
         controller.say("error" if found.failed else "info", explanation(result, path))
     else:

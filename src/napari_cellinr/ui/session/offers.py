@@ -15,6 +15,7 @@ from napari_cellinr.ui.layers.results import add_shown
 from napari_cellinr.ui.layers.saved_fits import add_other, other_layer, other_tuple
 from napari_cellinr.ui.session.actions import Request
 from napari_cellinr.ui.session.controller import Work, background_job
+from napari_cellinr.ui.session.work.additive import hide_under
 from napari_cellinr.ui.session.work.motion import note_motion_of
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Offers:
         layer, source = self.layer(result, name), find(requests.viewer, result.source.unique_id)
         if layer is not None:
             layer.visible = True
+            self._hide_under(result, name, layer)
             return layer
         shown = next(one for one in result.offers if one.name == name)
         if source is None and shown.image.steps == result.given.steps:  # the result lies as it did
@@ -98,6 +100,7 @@ class Offers:
             requests.controller.say("warning", text)
             return None
         layer = add_shown(requests.viewer, source, result.given, replace(shown, visible=True), name)
+        self._hide_under(result, name, layer)
         self._names[layer.unique_id] = name
         requests.results[layer.unique_id] = result
         note_motion_of(layer, result)
@@ -106,6 +109,12 @@ class Offers:
         requests.history.note_layer(result.layers[0].unique_id, layer.unique_id)
         requests.controller.layers_changed.emit()
         return layer
+
+    def _hide_under(self, result: Result, name: str, layer: Layer) -> None:
+        """Hide the images that an offer would add to, unless that is how it is to be shown."""
+        shown = next(one for one in result.offers if one.name == name)
+        if shown.kind == "image" and "blending" not in shown.settings:
+            hide_under(self._requests.viewer, result.layers[0], layer)
 
     def show_saved(self, layer: Layer, name: str) -> None:
         """Show another image of an opened saved fit, which is rendered if it is not a layer yet.

@@ -14,6 +14,7 @@ from napari_cellinr.classic.camera.defects import (
 )
 from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.mixed_up import mixed_up_texts
 from napari_cellinr.classic.frames.orders import order_texts
 from napari_cellinr.classic.frames.repeats import repeats
 from napari_cellinr.classic.frames.unsteady import exposure_texts, uneven_exposures
@@ -228,7 +229,9 @@ def unsteady_warnings(
         "brightness to on."
     )
     texts = exposure_texts(changes, len(frames), effect)
-    return [*texts, *(order_texts(frames, without) if patterns == 1 else [])]
+    if patterns != 1:
+        return texts
+    return [*texts, *(order_texts(frames, without) or mixed_up_texts(frames, without))]
 
 
 def gap_warnings(times: NDArray[Any]) -> list[str]:

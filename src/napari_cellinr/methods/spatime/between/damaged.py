@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_cellinr.classic.frames.bad_frames import IN_WORDS, bad_frames
+from napari_cellinr.classic.frames.mixed_up import mixed_up_texts, plane_texts
 from napari_cellinr.classic.frames.orders import order_texts
 from napari_cellinr.classic.frames.unsteady import (
     exposure_texts,
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["Channel", "all_warnings", "kept_warnings", "looked_at", "middle_frame"]
+__all__ = [
+    "Channel",
+    "all_warnings",
+    "kept_warnings",
+    "looked_at",
+    "middle_frame",
+    "planes_warnings",
+]
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,25 @@ def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[
     effect = "recorded frames are kept, and frames made beside it have a brightness between."
     texts += exposure_texts(uneven_exposures(frames, others), len(frames), effect)
     order = order_texts(frames, others)
-    return [*texts, *(order or jump_texts(jumps(frames, others)))]
+    more = order or [*mixed_up_texts(frames, others), *jump_texts(jumps(frames, others))]
+    return [*texts, *more]
+
+
+def planes_warnings(frames: NDArray[np.float32]) -> list[str]:
+    """Return sentences about planes of stacks that are kept, but do not fit to those beside them.
+
+    Parameters
+    ----------
+    frames
+        Of one channel as they were recorded, (T, Z, Y, X).
+    """
+    if len(frames) == 1:
+        return plane_texts(frames[0])
+    return [
+        f"Frame {number} of {len(frames)}: {text}"
+        for number, frame in enumerate(frames, start=1)
+        for text in plane_texts(frame)
+    ]
 
 
 def middle_frame(faulty: Collection[int], n_frames: int) -> int:

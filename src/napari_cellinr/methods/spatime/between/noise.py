@@ -24,6 +24,7 @@ __all__ = [
     "is_plausible",
     "is_visible",
     "measured",
+    "noise_level",
     "random_field",
     "smoothed",
     "white_noise",
@@ -206,7 +207,20 @@ def is_visible(noise: Noise, frame: Floats, span: float) -> bool:
     span
         Range of the grey levels.
     """
-    return float(np.sqrt(np.mean(noise.sd(frame) ** 2))) >= _VISIBLE * span
+    return noise_level(noise, frame) >= _VISIBLE * span
+
+
+def noise_level(noise: Noise, frame: Floats) -> float:
+    """Return the root mean square of the standard deviation of noise in a frame, in grey levels.
+
+    Parameters
+    ----------
+    noise
+        Of the frame.
+    frame
+        Grey levels.
+    """
+    return float(np.sqrt(np.mean(noise.sd(frame) ** 2)))
 
 
 def is_plausible(noise: Noise, noisy: Floats, denoised: Floats) -> bool:
@@ -239,7 +253,7 @@ def flicker_warning(found: AddedNoise, frame: Floats) -> str:
     """
     if found.is_added or found.kept > _DIFFERENT:
         return ""
-    usual = float(np.sqrt(np.mean(found.noise.sd(frame) ** 2)))
+    usual = noise_level(found.noise, frame)
     return (
         f"the recorded frames have noise of {usual:.3g} grey levels, and the frames made between "
         f"them of {usual * np.sqrt(found.kept):.3g}, so that a movie flickers: noise=match adds "

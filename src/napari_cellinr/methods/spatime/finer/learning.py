@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
+from napari_cellinr.methods.spatime.between.noise import noise_level
 from napari_cellinr.methods.spatime.finer.pixels import (
     PixelsProblem,
     pixel_examples,
@@ -21,7 +22,7 @@ from napari_cellinr.methods.spatime.finer.planes import (
     examples_of,
     with_noise,
 )
-from napari_cellinr.methods.spatime.finer.sections import Samples
+from napari_cellinr.methods.spatime.finer.sections import NoisyMeans, Samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -77,13 +78,15 @@ class Learner:
         """
         series, state, config = self.series, self.state, self.config
         with state.part("looking at the planes"):
-            look = partial(examples_of, series, factor, noise)
+            removed = None if config.noise == "keep" else noise
+            look = partial(examples_of, series, factor, removed)
             examples = yield from in_background("looking at the planes", look, state.monitor)
         is_noisy = examples is not None and examples.added > 0
         if examples is not None and is_noisy and not isinstance(series.sections, Samples):
             examples = with_noise(examples, factor)
             series.sections = examples.sections
             self._report_facts({"noise of planes": "known"})
+            self._say_what_is_kept("planes", noise)
         if examples is not None and isinstance(series.sections, Samples):
             series.sections = best_interpolation(examples, factor)
             examples = replace(examples, sections=series.sections)
@@ -122,12 +125,13 @@ class Learner:
         stage = "looking at the pixels"
         look = partial(
             pixel_examples, series.frames, training_factors(steps), series.low, series.span,
-            noise, series.blur,
+            noise, series.blur, keeps=config.noise == "keep",
         )  # fmt: skip
         with state.part(stage):
             examples = yield from in_background(stage, look, state.monitor)
         if examples is not None and not state.over:
             series.pixel_sections = examples.sections
+            self._say_what_is_kept("pixels", noise)
             problem = PixelsProblem(
                 examples, steps=2 * config.steps, rate=config.learning_rate, seed=config.seed,
                 device=series.device,
@@ -150,6 +154,18 @@ class Learner:
                     "images that were resampled"
                 )
             state.warnings.append(f"pixels between the recorded ones are interpolated: {why}.")
+
+    def _say_what_is_kept(self, what: str, noise: Noise | None) -> None:
+        """Warn that noise is removed, where the recorded planes or pixels lose their values."""
+        series = self.series
+        sections = series.sections if what == "planes" else series.pixel_sections
+        if noise is not None and isinstance(sections, NoisyMeans):
+            part = 100 * noise_level(noise, series.frames[0]) / series.span
+            self.state.warnings.append(
+                f"noise of {part:.1f} % of the range of grey levels was found and is removed where "
+                f"finer {what} are made: the recorded {what} are not kept as they were recorded. "
+                "To keep their values, and with them their noise, give noise=keep."
+            )
 
     def _weigh(self, model: PixelModel, examples: PixelExamples) -> Work:
         """Weight the correction of a noisy image; after a stop, there is none."""

@@ -128,6 +128,8 @@ def pixel_examples(
     span: float,
     noise: Noise | None = None,
     blur: float | None = None,
+    *,
+    keeps: bool = False,
 ) -> PixelExamples | None:
     """Return examples from a series; None if its planes are too small, or its noise has a grain.
 
@@ -145,6 +147,8 @@ def pixel_examples(
         Of the frames, in grey levels, if it can be seen.
     blur
         Standard deviation of the microscope's blur in recorded pixels, if it is known.
+    keeps
+        Whether the means over recorded pixels are to be kept, and with them their noise.
     """
     if min(frames.shape[-2:]) < SMALLEST * max(factors):
         return None
@@ -155,7 +159,7 @@ def pixel_examples(
         if is_plausible(noise, tiles, denoised):
             if noise.grain > MOST_GRAIN:
                 return None
-            tiles = denoised
+            tiles, noise = (tiles, None) if keeps else (denoised, noise)
         else:  # it is texture
             noise = None
     truth = (tiles - low) / span

@@ -149,7 +149,7 @@ class SuperresolutionInParts(MethodInParts):
         first = 0.0
         if config.noise == "remove":
             first = cost_of_denoising(block, _denoising(config)).seconds
-            config = config.replace(noise="keep")
+            config = config.replace(noise="auto")
         series = block.crop(T=(0, part.near[1] - part.near[0]))
         found = cost(series, own_settings(config, series, _places(facts, part)))
         return first if found is None else first + found.seconds
@@ -180,7 +180,7 @@ class SuperresolutionInParts(MethodInParts):
         elif config.noise == "match" and "lacking" in facts:
             within = Within(_added(facts, part))
             if within.noise is None:  # there is none that can be seen
-                config = config.replace(noise="keep")
+                config = config.replace(noise="auto")
         if (chosen := facts.get("chosen")) is not None:
             corner = tuple(first for first, _ in part.wide)
             within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))

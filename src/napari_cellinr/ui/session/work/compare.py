@@ -15,7 +15,7 @@ from napari_cellinr.macro.compare import channel_for, check_axes, difference, on
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.live import shown_index
-from napari_cellinr.ui.layers.provenance import HELPER
+from napari_cellinr.ui.layers.provenance import HELPER, channel_of, in_channel
 from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.session.controller import Work, background_job
 
@@ -103,7 +103,10 @@ def compare_work(
         if against is None:
             assert made is not None
             result = made.task.method.conventional(made.given.canonical(), made.config)
-            conventional = channel_for(image, result)
+            channel = channel_of(image)
+            is_one = channel is not None and made.given.sizes.get("C", 1) > 1
+            found = channel_for(image.take("C", 0) if is_one else image, result)
+            conventional = in_channel(made.given, found, channel)
         else:
             conventional = other
         return conventional, difference(image, conventional)
@@ -197,8 +200,9 @@ def _show(
         what = conventional.name.removeprefix(f"{made.given.name} ")
         name = result_name(what, str(made.source.name))
         against = add_result(
-            viewer, layer, image, conventional, name=name, limits=limits, below=True
-        )
+            viewer, layer, image, conventional, name=name, limits=limits, below=True,
+            visible=layer.blending != "additive",  # else it would be seen through the result
+        )  # fmt: skip
     else:
         what = str(against.name)
     limit = float(np.percentile(np.abs(np.asarray(distance.data)), 99.8)) or 1.0

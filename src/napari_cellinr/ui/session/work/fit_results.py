@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image as ImageLayer
-
 from napari_cellinr.fitting.report import field_gain, is_note
 from napari_cellinr.macro.naming import result_name
 from napari_cellinr.ui.layers.convert import add_images, find
 from napari_cellinr.ui.layers.provenance import RECORD, Result, record_of
-from napari_cellinr.ui.layers.results import add_shown, root_of
-from napari_cellinr.ui.session.placements import results_of
+from napari_cellinr.ui.layers.results import add_shown
+from napari_cellinr.ui.session.work.additive import hide_under
 from napari_cellinr.ui.widgets.forms import with_titles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import napari
     from napari.layers import Layer
 
     from napari_cellinr.config import Config
@@ -82,8 +79,8 @@ def show_fit(
         layers = [live.finish(first.image, first.settings)]
         if quick:
             live.show_above()
+        hide_under(controller.viewer, source, layers[0])
     if not quick and not has_changed:
-        _hide_under(controller.viewer, source, layers[0])
         for one in others:
             if one.on_request:
                 continue
@@ -104,42 +101,6 @@ def show_fit(
             tuple(one for one, _ in offers), tuple(role for _, role in offers),
         )
     )  # fmt: skip
-
-
-def _hide_under(viewer: napari.Viewer, source: ImageLayer, result: Layer) -> None:
-    """Hide the source, and older results of it, where the colours of a new result add to theirs.
-
-    Together, the same structures would be twice as bright. The source is shown again when the last
-    visible result is removed.
-    """
-    if not result.visible or result.blending != "additive":
-        return
-    if source.visible and source.blending == "additive":
-        _show_without_results(viewer, source)
-    for layer in (source, *_added(viewer, source)):
-        if layer.blending == "additive" and layer.unique_id != result.unique_id:
-            layer.visible = False
-
-
-def _added(viewer: napari.Viewer, source: ImageLayer) -> list[Layer]:
-    """Return the visible images of results of a layer whose colours add."""
-    found = results_of(viewer, source)
-    images = [layer for layer in found if isinstance(layer, ImageLayer) and layer.visible]
-    return [layer for layer in images if layer.blending == "additive"]
-
-
-def _show_without_results(viewer: napari.Viewer, source: ImageLayer) -> None:
-    """Show a hidden layer when the last of its visible results is removed."""
-
-    def follow(event: Any) -> None:
-        is_there = find(viewer, source.unique_id) is not None
-        if is_there and not source.visible:
-            if root_of(event.value) != source.unique_id or _added(viewer, source):
-                return
-            source.visible = True
-        viewer.layers.events.removed.disconnect(follow)
-
-    viewer.layers.events.removed.connect(follow)
 
 
 def _role(shown: Shown, fitted: Fitted) -> str:

@@ -23,6 +23,7 @@ from napari_cellinr.ui.layers.results import add_result
 from napari_cellinr.ui.preferences import preferences
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
+from napari_cellinr.ui.session.work.additive import hide_under
 from napari_cellinr.ui.session.work.fit_results import recorded, show_fit
 
 if TYPE_CHECKING:
@@ -79,9 +80,17 @@ def fit_work(
     """
     given = controller.image_of(layer)
     name = result_name(task.suffix, str(layer.name))
-    hide = partial(controller.hide_quick_looks, layer.unique_id)
     own = task.own_contrast(config)
-    live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=own, added=hide)
+
+    def added() -> None:
+        controller.hide_quick_looks(layer.unique_id)
+        if live.layer is not None:
+            hide_under(controller.viewer, layer, live.layer)
+
+    live = LiveLayer(
+        controller.viewer, layer.unique_id, given, name,
+        from_data=own, added=added, channel=channel_in(given, config),
+    )  # fmt: skip
     path = None if task.name not in FITS else new_checkpoint()
     return Work(
         f"{task.noun} of {layer.name}",
@@ -266,10 +275,24 @@ def quick_work(
         name = result_name("preview", str(layer.name))
         live = LiveLayer(controller.viewer, layer.unique_id, given, name, from_data=from_data)
         controller.quick_looks[key] = live
+    live.channel = channel_in(given, config)
     done = partial(show_fit, controller, task, config, given, live, quick=True, covers=covers)
     title = f"preview of {layer.name}"
     job = partial(start, _request(task, part, config))
     return Work(title, job, done, layer.unique_id, live, quick=True, task=task.name)
+
+
+def channel_in(given: Image, config: Config) -> int | None:
+    """Return which of several channels is fitted alone; None if all are.
+
+    Parameters
+    ----------
+    given
+        The image.
+    config
+        The settings.
+    """
+    return getattr(config, "motion_channel", None) if given.sizes.get("C", 1) > 1 else None
 
 
 def covered(given: Image, ranges: Mapping[str, slice]) -> str:
@@ -343,6 +366,7 @@ def render_work(
                 visible=place == 0, limits=tuple(layer.contrast_limits) if place == 0 else None,
                 whole=whole,
             )  # fmt: skip
+            hide_under(controller.viewer, layer, added)
             names.append(str(added.name))
         controller.said.emit("info", f"Layer “{names[0]}”: rendered.")
         done(layer, tuple(names))

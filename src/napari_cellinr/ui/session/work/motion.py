@@ -11,7 +11,7 @@ from napari_cellinr.macro.naming import result_name
 from napari_cellinr.motion import SHORTEST
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.motion import ARROW_NAMES, SEEDS, SHOWS, arrow_layer, track_layer
-from napari_cellinr.ui.layers.results import add_shown, root_of
+from napari_cellinr.ui.layers.results import add_shown, columns_in_layer_order, root_of
 from napari_cellinr.ui.session.actions import source_of
 from napari_cellinr.ui.session.controller import Work, background_job
 
@@ -102,15 +102,17 @@ def motion_work(
             controller.say("warning", "The layer was removed, so its motion was discarded.")
             return
         grid, shown = motion
+        # A scene of one of several channels has an axis for them.
+        given = grid if layer.ndim == len(grid.axes) else controller.image_of(layer)
         added = _arrows_of(controller, layer) if shown.kind == "vectors" else None
         if added is not None:
-            _replace(added, shown)
+            _replace(added, given, shown)
             usual = {result_name(other, str(layer.name)) for other in ARROW_NAMES.values()}
             if added.name in usual:  # else the user has given it a name
                 added.name = result_name(shown.name, str(layer.name))
         else:
             own = shown.name if shown.kind == "tracks" else result_name(shown.name, str(layer.name))
-            added = add_shown(controller.viewer, layer, grid, shown, own)
+            added = add_shown(controller.viewer, layer, given, shown, own)
         noted = {"layer": layer.unique_id, "options": dict(options)}
         added.metadata = {**added.metadata, MOTION_OF: noted}
         controller.said.emit("info", _added(added, shown))
@@ -226,9 +228,9 @@ def _arrows_of(controller: Controller, layer: ImageLayer) -> Layer | None:
     return None
 
 
-def _replace(layer: Any, shown: Shown) -> None:
+def _replace(layer: Any, given: Image, shown: Shown) -> None:
     """Replace the arrows of a layer, and colour them by their speed."""
-    layer.data = shown.data
+    layer.data = columns_in_layer_order(given, shown.image, shown.data)
     layer.features = shown.settings["features"]
     layer.edge_color = shown.settings["edge_color"]
     layer.metadata = {**layer.metadata, **shown.settings["metadata"]}

@@ -12,6 +12,7 @@ from napari_cellinr.text import n_of
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import FITTED_IMAGE, HELPER, KEPT_FIT, RECORD
 from napari_cellinr.ui.layers.results import add_result
+from napari_cellinr.ui.session.work.additive import hide_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +137,9 @@ def add_region(
     kept = {key: value for key, value in part.meta.items() if key not in gone}
     meta = {**kept, HELPER: REGION, _REGION_OF: noted}
     name = result_name("region", str(layer.name))
-    return add_result(viewer, layer, image, part, name=name, settings={"metadata": meta})
+    region = add_result(viewer, layer, image, part, name=name, settings={"metadata": meta})
+    hide_under(viewer, layer, region)
+    return region
 
 
 def _in_voxels(shapes: Layer, layer: ImageLayer, point: Any) -> Any:
