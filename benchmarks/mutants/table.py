@@ -72,8 +72,8 @@ CELLINR = (
         ("methods/cellinr/initial/background.py",
          "Separated(image.sign * nodes, stride, factor",
          "Separated(-image.sign * nodes, stride, factor"),
-        ("methods/cellinr/initial/background.py", "opening(image.sign * image.values, widths)",
-         "opening(image.values, widths)"),
+        ("methods/cellinr/initial/background.py", "image.values * np.float32(image.sign)",
+         "image.values * np.float32(1)"),
     ),
     *_of(
         "methods/cellinr/test_series.py",

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_cellinr.classic.camera.hot_lines import hot_lines, lines_text, without_lines
+from napari_cellinr.classic.camera.hot_lines import (
+    hot_lines,
+    lines_text,
+    may_have_lines,
+    without_lines,
+)
 
 SIZE = 64
 
@@ -85,3 +90,15 @@ def test_the_sentence_names_the_line():
     values[:, :, 20] += 60
     text = lines_text(hot_lines(values), " in channel 2")
     assert "1 hot or dead column of the camera in channel 2 (column 20, pixels 0 to 63)" in text
+
+
+def test_no_plane_with_a_line_is_passed_over():
+    """The look at many planes at a time leaves out none in which a line is found."""
+    planes = np.concatenate([recorded(specimen(1, seed), seed) for seed in range(6)])
+    planes[1, 20] += 60
+    planes[3, :, 30] -= 60
+    planes[4, 12, planes.shape[2] // 2 :] += 90
+    found = [number for number in range(6) if hot_lines(planes[[number]])]
+    assert found == [1, 3, 4]
+    assert set(found) <= set(np.flatnonzero(may_have_lines(planes)).tolist())
+    assert not may_have_lines(planes[[0, 2, 5]]).all()

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr.classic.camera import noise_classes
-from napari_cellinr.classic.camera.noise import Known, Noise, estimate_noise
+from napari_cellinr.classic.camera.noise import Known, Noise, estimate_noise, stabilise
 from napari_cellinr.classic.camera.single_photons import single_photons
 from napari_cellinr.simulate.embryo import add_noise, embryo
 
@@ -69,6 +69,45 @@ def test_a_camera_offset_is_told_from_gain_and_brightness():
     noise = estimate_noise(raw)
     assert noise.gain == pytest.approx(2, rel=0.1)
     assert noise.sd(100 + BRIGHTNESS) == pytest.approx(exact_sd(2, 1), rel=0.05)
+
+
+def speckled(shape, photons, seed, *, gain=2.0, read_noise=3.0, offset=100.0):
+    """Return bright spots on a dark ground as a camera records them, whole grey levels."""
+    generator = np.random.default_rng(seed)
+    often = 1e-3 if len(shape) == 3 else 1e-2  # the gain is known from what is bright
+    spots = gaussian_filter((generator.random(shape) < often).astype(float), 1.5)
+    mean = photons * (spots / spots.max() + 0.05)
+    return np.round(add_noise(gain * mean, gain, read_noise, generator) + offset)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shape", [(16, 64, 64), (256, 256)])
+def test_read_noise_is_told_from_photons_by_its_symmetry(shape, seed):
+    noise = estimate_noise(speckled(shape, 30, seed))
+    assert noise.offset == pytest.approx(100, abs=3)
+    assert noise.read_noise == pytest.approx(3, rel=0.35)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_dark_noise_is_even_once_stabilised(seed):
+    """With all of it taken for photons, what is dark is stretched: there, it was 1.2 and more."""
+    raw = speckled((16, 64, 64), 6, seed)
+    values = stabilise(raw, estimate_noise(raw))
+    dark = gaussian_filter(raw, 2.0) < 101
+    assert values[dark].std() == pytest.approx(1, abs=0.08)
+
+
+def test_photons_alone_stay_photons():
+    """Offset and skewness are those of photons alone: nothing is taken for read noise."""
+    noise = estimate_noise(speckled((16, 64, 64), 300, 0, read_noise=0.0, gain=1.0))
+    assert noise.gain == pytest.approx(1, rel=0.1)
+    assert noise.read_noise < 0.5
+
+
+def test_an_offset_that_is_given_is_kept():
+    raw = speckled((16, 64, 64), 30, 0)
+    assert estimate_noise(raw, known=Known(offset=97.0)).offset == 97
+    assert estimate_noise(raw, known=Known(read_noise=2.0)).read_noise == 2
 
 
 def test_masked_and_saturated_voxels_do_not_count():

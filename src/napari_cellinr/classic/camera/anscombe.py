@@ -26,8 +26,9 @@ class Noise:
     read_noise
         Standard deviation of the noise at `offset`, in grey levels.
     offset
-        Brightness without light, in grey levels. From one image only the difference
-        read_noise² − gain · offset can be estimated; the estimate puts it into one of the two.
+        Brightness without light, in grey levels. The variance of one image tells only the
+        difference read_noise² − gain · offset; which of the two it is, the estimate takes from the
+        skewness of the noise, as far as that is significant.
     grain
         Spatial correlation of the noise, as after resizing or filtering: standard deviation in
         voxels of a Gaussian that blurs white noise; 0 for white noise.

@@ -240,18 +240,23 @@ def _noise_of(middle: NDArray[np.float32], away: NDArray[np.float32]) -> NDArray
         How far each pixel is from it.
     """
     order = np.argsort(middle, axis=None)
-    means, spreads = [], []
-    for own in np.array_split(order, _CLASSES):
-        deviation = away.flat[own]
-        low, half, high = np.quantile(deviation, (0.1, 0.5, 0.9))
-        usual = _NORMAL * float(np.median(np.abs(deviation - half)))
-        means.append(float(np.median(middle.flat[own])))
-        spreads.append(max(usual, float(high - low) / _REACH))
-    usual = float(np.median(spreads))
-    if usual <= 0:
+    size, longer = divmod(order.size, _CLASSES)  # the first classes have one pixel more
+    border = longer * (size + 1)
+    means: list[float] = []
+    spreads: list[float] = []
+    for own in (order[:border].reshape(longer, size + 1), order[border:].reshape(-1, size)):
+        if not own.size:
+            continue
+        deviation = away.ravel()[own]
+        low, half, high = np.quantile(deviation, (0.1, 0.5, 0.9), axis=1)
+        usual = _NORMAL * np.median(np.abs(deviation - half[:, None]), axis=1).astype(np.float64)
+        means += np.median(middle.ravel()[own], axis=1).tolist()
+        spreads += np.maximum(usual, (high - low).astype(np.float64) / _REACH).tolist()
+    typical = float(np.median(spreads))
+    if typical <= 0:
         return None
     # pixels of one value, as of a background that was cut off, have noise beside them
-    least = np.maximum.accumulate(np.maximum(spreads, usual / 2))
+    least = np.maximum.accumulate(np.maximum(spreads, typical / 2))
     return np.asarray(np.interp(middle, means, least), np.float32)
 
 

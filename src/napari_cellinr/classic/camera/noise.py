@@ -16,6 +16,7 @@ from napari_cellinr.classic.camera.noise_classes import (
     is_whole,
     noise_classes,
     sampled,
+    skewness_in_the_dark,
 )
 from napari_cellinr.classic.camera.single_photons import single_photons
 
@@ -50,6 +51,8 @@ _EXTREME = 1e3  # range of values, in that of 99.8 % of them, that single voxels
 _SOME = 1_000_000  # voxels from which quantiles, or counted values, are taken
 _MOST_VALUES = 64  # different values of an image in which photons are counted
 _LIKE_POISSON = (0.8, 1.25)  # variance per mean, in steps of the values, of counted photons
+_SIGNIFICANT = 2.5  # standard errors up to which a higher offset may be chance
+_APART = 0.5  # read noise in photons, below which single photons stand apart
 _FREQUENT = 0.005  # fraction of the voxels that have no photon
 
 
@@ -87,6 +90,9 @@ def estimate_noise(
     stand out from the read noise, the variance of most voxels is that of the read noise alone; see
     `single_photons`.
 
+    The line alone does not tell read noise from photons that an offset hides. The skewness of the
+    noise in the dark does: read noise is symmetric, few photons are not.
+
     Spatially correlated noise (grain, after resizing or filtering) is suppressed by differences
     of neighbours, so that it grows with the reach of the difference. Fine texture grows, too; but
     under a texture, the spectrum of white noise is flat at the highest frequencies, which no
@@ -112,10 +118,14 @@ def estimate_noise(
         return _completed(Noise(counted[0], floor, counted[1]), known)
     if (single := single_photons(images)) is not None:
         return _completed(Noise(*single), known)
-    classes, grain = _white_or_grainy(images, floor, known.grain)
+    blocks = sampled(images)
+    classes, grain = _white_or_grainy(images, blocks, floor, known.grain)
     if len(classes.mean) == 0:
         return _completed(Noise(0.0, floor), known)
-    return _model(classes, floor, grain, known)
+    found = _model(classes, floor, grain, known)
+    if known.read_noise is None and known.offset is None:
+        return _with_read_noise(found, blocks)
+    return found
 
 
 def uneven_variance(stabilised: NDArray[Any], estimate: NDArray[Any]) -> NDArray[np.float32] | None:
@@ -164,10 +174,9 @@ def _floor(images: NDArray[Any]) -> float:
 
 
 def _white_or_grainy(
-    images: NDArray[Any], floor: float, grain: float | None
+    images: NDArray[Any], blocks: Sequence[Block], floor: float, grain: float | None
 ) -> tuple[Classes, float]:
     """Return the classes with the full variance of the noise, and its grain in voxels."""
-    blocks = sampled(images)
     near = noise_classes(blocks, _NEAR)
     if len(near.mean) == 0 or grain == 0:
         return _finer(blocks, near), 0.0
@@ -284,6 +293,30 @@ def _model(classes: Classes, floor: float, grain: float, known: Known) -> Noise:
     else:
         found = Noise(gain, floor, offset=-constant / gain if gain > 0 else 0.0, grain=grain)
     return _completed(found, known)
+
+
+def _with_read_noise(noise: Noise, blocks: Sequence[Block]) -> Noise:
+    """Return noise of the same variance, with as many photons in the dark as its skewness tells.
+
+    The third power of the noise of photons is on average gain² · (mean − offset), that of read
+    noise 0. An offset that is too low takes read noise for photons: then the Anscombe transform
+    stretches what is dark, and its noise is no longer even. What may be chance changes nothing,
+    and what is above it counts more and more (James and Stein 1961): similar images get similar
+    noise. A blur that gives noise a grain makes it symmetric, and beside read noise of less than
+    half a photon single photons stand apart: then nothing is changed.
+    """
+    found = skewness_in_the_dark(blocks) if noise.gain > 0 and noise.grain == 0 else None
+    if found is None:
+        return noise
+    offset = min(found.mean - found.third / noise.gain**2, found.darkest)
+    rise, error = offset - noise.offset, found.error / noise.gain**2
+    if rise <= _SIGNIFICANT * error:
+        return noise
+    rise *= 1 - (_SIGNIFICANT * error / rise) ** 2
+    read = math.sqrt(noise.read_noise**2 + noise.gain * rise)
+    if read < _APART * noise.gain:
+        return noise
+    return replace(noise, read_noise=read, offset=noise.offset + rise)
 
 
 def _completed(noise: Noise, known: Known) -> Noise:

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Block", "Classes", "is_whole", "noise_classes", "sampled"]
+__all__ = [
+    "Block",
+    "Classes",
+    "Skewness",
+    "is_whole",
+    "noise_classes",
+    "sampled",
+    "skewness_in_the_dark",
+]
 
 _TRIM = 0.9  # fraction of the residuals that is used in each brightness class
 _TRIMMED = 0.6227  # mean square of the smallest 90 % of normal values of variance 1
@@ -36,6 +44,11 @@ _BLOCK = (24, 128, 128)  # voxels; large stacks are sampled in blocks of this si
 _PLANE = 512  # pixels; the same for a single plane, along each axis
 _MOST_BLOCKS = 8
 _FIRST = 10_000  # values that tell whether all are whole numbers
+_WIDE = 1.5  # standard deviation of the Gaussian of the local means, in voxels
+_NORMAL = 1.4826  # standard deviation of normal values, in their median absolute deviation
+_LIMIT = 5.0  # standard deviations to which residuals are limited: hot pixels are beyond
+_ENOUGH, _SOME = 1000, 300_000  # voxels from which the skewness is taken
+_DARKEST = 0.02  # fraction of the voxels that is darker than what counts for the darkest level
 
 
 class Classes(NamedTuple):
@@ -69,6 +82,23 @@ class Block(NamedTuple):
     clipped: NDArray[np.bool_]
     wide: NDArray[np.float32]
     activity: NDArray[np.float32]
+
+
+class Skewness(NamedTuple):
+    """What the noise of dark voxels says: their levels, and its mean third power.
+
+    Parameters
+    ----------
+    mean, darkest
+        Mean and least brightness of these voxels, in grey levels.
+    third, error
+        Mean third power of their noise, with its standard error, in grey levels to the third power.
+    """
+
+    mean: float
+    darkest: float
+    third: float
+    error: float
 
 
 def sampled(images: NDArray[Any]) -> list[Block]:
@@ -110,6 +140,46 @@ def noise_classes(blocks: Sequence[Block], difference: Sequence[int]) -> Classes
     return Classes(*np.array(rows, np.float64).reshape(-1, 3).T)
 
 
+def skewness_in_the_dark(blocks: Sequence[Block]) -> Skewness | None:
+    """Return the mean third power of the noise of dark voxels; None if there are too few.
+
+    They are the darker half of all, and of these the half with less structure. Their noise is the
+    distance from the local mean; what that mean takes away is known. Differences of neighbours
+    would be nearly symmetric, whatever the noise.
+
+    Parameters
+    ----------
+    blocks
+        What `sampled` returned.
+    """
+    columns = []
+    for block in blocks:
+        usable = ~block.missing
+        columns.append([part[usable] for part in (block.values, block.wide, block.activity)])
+    together = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    step = together[0].size // _SOME + 1
+    part = np.stack([column[::step] for column in together]).astype(np.float64)
+    for order in (1, 2):  # brightness, then structure
+        part = part[:, part[order] <= np.quantile(part[order], 0.5)] if part.size else part
+    values, wide = part[0], part[1]
+    if len(values) < _ENOUGH:
+        return None
+    residual = values - wide
+    spread = _NORMAL * np.median(np.abs(residual - np.median(residual)))
+    cubes = np.clip(residual - residual.mean(), -_LIMIT * spread, _LIMIT * spread) ** 3
+    kept = _kept_by_residual(blocks[0].values.shape)
+    third, error = cubes.mean() / kept, cubes.std() / len(cubes) ** 0.5 / kept
+    darkest = np.quantile(wide, _DARKEST)
+    return Skewness(float(wide.mean()), float(darkest), float(third), float(error))
+
+
+def _kept_by_residual(shape: tuple[int, ...]) -> float:
+    """Return the part of the third power of white noise that is left without the local mean."""
+    point = np.zeros([min(size, 13) for size in shape])
+    point[tuple(size // 2 for size in point.shape)] = 1
+    return float(((point - gaussian_filter(point, _WIDE)) ** 3).sum())
+
+
 def _members(wide: NDArray[Any], n_classes: int) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of the voxels of each class.
 
@@ -140,7 +210,7 @@ def _prepared(block: NDArray[Any]) -> Block:
     clipped = missing | (values == values.min()) | (values == values.max())
     fine = gaussian_filter(values, 1.0)
     activity = gaussian_filter((fine - gaussian_filter(values, 2.5)) ** 2, 1.5)
-    return Block(values, missing, clipped, gaussian_filter(values, 1.5), activity)
+    return Block(values, missing, clipped, gaussian_filter(values, _WIDE), activity)
 
 
 def _samples(block: Block, difference: Sequence[int]) -> tuple[NDArray[Any], ...]:

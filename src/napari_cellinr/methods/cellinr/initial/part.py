@@ -56,6 +56,13 @@ DIM_WARNING = (
 )
 """Shown where the background is subtracted from a dim image."""
 
+LARGE_WARNING = (
+    "A large, evenly bright object with sharp edges lies in a part of the recording, and was "
+    "subtracted with the background there, as it is wider than background_width. Compare with "
+    "background=keep, or set background_width to more than its size in voxels."
+)
+"""Shown where the background is subtracted from a part, which does not show the whole object."""
+
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
 
@@ -288,14 +295,15 @@ class Part:
             complete=self.found.complete,
             n_odd=self.n_odd,
             fitted=self.fitted,
-            warnings=self._warnings(by_structure=by_structure),
+            warnings=self._warnings(parts.objects is not None, by_structure=by_structure),
         )
 
-    def _warnings(self, *, by_structure: bool) -> tuple[str, ...]:
-        """Return what users should know of the background."""
-        subtracts = self.config.background == "subtract" and by_structure
-        dim = subtracts and self._is_dim()
-        return (DIM_WARNING,) if dim else ()
+    def _warnings(self, large: bool, *, by_structure: bool) -> tuple[str, ...]:
+        """Return what users should know of the background, with large objects or without."""
+        if self.config.background != "subtract" or not by_structure:
+            return ()
+        dim = (DIM_WARNING,) if self._is_dim() else ()
+        return (*dim, LARGE_WARNING) if large and self.levels is not None else dim
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
@@ -325,4 +333,7 @@ class Part:
         dim = self._is_dim()
         width = width or choose_width(confidence, kind, scale, dim=dim)
         image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels)
-        return confidence, (separate_by_opening if kind == "none" else separate)(image, width)
+        parts = (separate_by_opening if kind == "none" else separate)(image, width)
+        if parts.objects is not None and self.levels is None:
+            confidence = np.maximum(confidence, parts.objects, dtype=np.float32)
+        return confidence, parts

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_cellinr.classic.camera.hot_lines import hot_lines, lines_text
+from napari_cellinr.classic.camera.hot_lines import hot_lines, lines_text, may_have_lines
 from napari_cellinr.text import number_list
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["lines_of_planes", "text_of_planes"]
 
 _TIMES = 1.3  # least height, in that of a line that all planes have: there are many planes
+_TOGETHER = 1_000_000  # voxels that are looked at together
 _NAMED = 8  # planes that are named one by one
 
 
@@ -37,10 +38,15 @@ def lines_of_planes(values: NDArray[Any]) -> dict[tuple[int, ...], list[HotLine]
     """
     found: dict[tuple[int, ...], list[HotLine]] = {}
     places = list(np.ndindex(values.shape[:-2]))
-    for place in places if len(places) > 1 else []:
-        plane = np.asarray(values[place], np.float32)
-        if plane.min() < plane.max() and (lines := hot_lines(plane[None], _TIMES)):
-            found[place] = lines
+    if len(places) < 2:
+        return found
+    count = max(1, _TOGETHER // (values.shape[-2] * values.shape[-1]))
+    for together in (places[first : first + count] for first in range(0, len(places), count)):
+        planes = np.stack([np.asarray(values[place], np.float32) for place in together])
+        varied = np.flatnonzero(planes.min(axis=(1, 2)) < planes.max(axis=(1, 2)))
+        for number in varied[may_have_lines(planes[varied], _TIMES)].tolist():
+            if lines := hot_lines(planes[[number]], _TIMES):
+                found[together[number]] = lines
     return found
 
 
