@@ -42,8 +42,10 @@ class New:
 class Continued:
     """More steps of a fit of the same image.
 
-    With a constant learning rate, as in the preset `fast`, the result is bit for bit that of one
-    fit with the same total number of steps, on the CPU. A fit that has converged does not change.
+    With a constant learning rate, as that of kernels (`rounds=0`), the result is bit for bit that
+    of one fit with the same total number of steps, on the CPU, and a fit that has converged does
+    not change. The learning rate of a network decays to the planned last step, so that the result
+    differs from that of one longer fit.
 
     Parameters
     ----------
