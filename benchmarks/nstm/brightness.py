@@ -29,6 +29,8 @@ BUILD = ROOT / "build" / "brightness"
 PEAK = 2000.0  # grey levels of the brightest pixel above the offset of the camera
 PARAMETERS = np.geomspace(0.003, 10, 25)  # of Wiener
 
+HEADS = ("recording, noise, seed", "mean; slope", "correlation", "best Wiener", "moves", "CPU s")
+
 CASES = (
     *(f"time-lapse:{motion}:{noise}" for motion in ("turning", "still") for noise in (0.15, 0.4)),
     *(f"sim2d:{m}:{noise}" for m, noise in (("still", 0.01), ("still", 0.05), ("turning", 0.01))),
@@ -84,8 +86,8 @@ def main() -> None:
     given = parser.parse_args()
     sys.path.insert(0, str(given.phantoms))
     BUILD.mkdir(parents=True, exist_ok=True)
-    print("| case | mean; slope | correlation | best Wiener | moves | CPU s |")
-    print("|---|---|---|---|---|---|")
+    print(f"| {' | '.join(HEADS)} |")
+    print("|---" * len(HEADS) + "|")
     for case in given.cases or CASES:
         kind, motion, noise = case.split(":")
         for seed in map(int, given.seeds.split(",")):
@@ -93,14 +95,14 @@ def main() -> None:
             place = BUILD / f"{name}.json"
             if not place.exists():
                 place.write_text(json.dumps(measure(kind, motion, float(noise), seed)))
-            one = json.loads(place.read_text())
-            light = f"{one['mean']:.3f}; {one['slope']:.3f}" if "mean" in one else "–"
-            both = [f"{one[key]:.4f}" if key in one else "–" for key in ("correlation", "wiener")]
-            moves = "yes" if one["moves"] else "no"
-            print(
-                f"| {name} | {light} | {' | '.join(both)} | {moves} | {one['cpu_seconds']:.0f} |",
-                flush=True,
-            )
+            print(f"| {' | '.join(row(name, json.loads(place.read_text())))} |", flush=True)
+
+
+def row(name: str, one: dict[str, Any]) -> list[str]:
+    """Return the row of one recording."""
+    light = f"{one['mean']:.3f}; {one['slope']:.3f}" if "mean" in one else "–"
+    both = [f"{one[key]:.4f}" if key in one else "–" for key in ("correlation", "wiener")]
+    return [name, light, *both, "yes" if one["moves"] else "no", f"{one['cpu_seconds']:.0f}"]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from brightness import BUILD as BRIGHTNESS
+from brightness import HEADS as BRIGHTNESS_HEADS
+from brightness import row as brightness_row
 from common.page import PAGES, table
 from crossing import BUILD as CROSSING
 from crossing import HEADS, row
@@ -80,6 +83,14 @@ def reliability(folder: Path = DOUBT) -> str:
         )
     head = ["motion error, px", "points", "true error: median", "90 %", "below the motion error"]
     return table([*head, "below ½ px"], rows)
+
+
+def brightness_table(folder: Path = BRIGHTNESS) -> str:
+    """Return the rows of brightness and structured light, in the order of the names."""
+    found = [(place.stem, json.loads(place.read_text())) for place in sorted(folder.glob("*.json"))]
+    if not found:
+        return "not run"
+    return table(BRIGHTNESS_HEADS, [brightness_row(*one) for one in found])
 
 
 def crossing_table(folder: Path = CROSSING) -> str:

@@ -12,7 +12,13 @@ from cases import CASES, SEED
 from common.page import PAGES, table, write_page
 from data import ROOT
 from flows import flow_table
-from independent import crossing_picture, crossing_table, phantom_table, reliability
+from independent import (
+    brightness_table,
+    crossing_picture,
+    crossing_table,
+    phantom_table,
+    reliability,
+)
 from PIL import Image, ImageDraw
 
 TEMPLATE = Path(__file__).with_name("nstm.md")
@@ -32,6 +38,8 @@ PICTURES = (
 )  # fmt: skip
 
 MUST_WARN = ("translation, coarse-to-fine off", "local")
+RIGHT_TOO = {"translation, coarse-to-fine off": TARGETS["translation"][0]}
+"""Cases in which another way may be found: pixels to which the motion is then right."""
 
 
 def write_report(build: Path) -> None:
@@ -57,6 +65,7 @@ def write_report(build: Path) -> None:
         phantoms=phantom_table(),
         reliability=reliability(),
         flows=flow_table(),
+        brightness=brightness_table(),
         crossing=crossing_table(),
         crossing_picture=crossing_picture(),
         pictures="\n\n".join(_shown(build, name) for name in PICTURES if name in scores),
@@ -94,6 +103,8 @@ def _targets(scores: dict[str, Any], build: Path) -> str:
     for name in MUST_WARN:
         if (entry := scores.get(name)) is not None:
             said = "met: with a warning" if not entry["converged"] else "**missed**: no warning"
+            if name in RIGHT_TOO and entry["residual"] <= RIGHT_TOO[name]:
+                said = "met: it does not fail"
             rows.append(
                 [name, "fails with a warning", _number(entry, "motion"),
                  _number(entry, "residual", 3), _number(entry, "residual_everywhere", 3),
