@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from napari_cellinr import Image, denoise
 from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.methods.cellinr.initial import large
 from napari_cellinr.methods.cellinr.initial.background import Denoised, Levels, separate
 from napari_cellinr.methods.cellinr.initial.large import large_objects
 from napari_cellinr.simulate.embryo import add_noise
@@ -64,6 +65,22 @@ def test_a_dimmer_object_beside_a_bright_one_is_kept_too():
     assert found[48, 48]
     assert found[48, 144]
     assert not found[48, 96]
+
+
+def test_many_objects_are_looked_at_one_by_one_without_the_rest_of_the_image(monkeypatch):
+    """Each with the whole image took 15 seconds for 100 objects of 1024 × 1024 pixels."""
+    sizes = []
+
+    def noted(mask, *arguments, **options):
+        sizes.append(mask.size)
+        return distance_transform_edt(mask, *arguments, **options)
+
+    monkeypatch.setattr(large, "distance_transform_edt", noted)
+    light = np.tile(60 * ball((64, 64), 20), (6, 6))
+    found = large_objects(light, (1, 1), physical_widths(WIDTH, (1, 1)), 3.5)
+    assert found is not None
+    assert found.mean() == pytest.approx(np.pi * 20**2 / 64**2, rel=0.1)
+    assert sum(sizes) < 10 * light.size
 
 
 def test_small_structures_are_left_to_the_opening():
