@@ -23,12 +23,13 @@ def ball(shape, radius):
     return gaussian_filter(inside.astype(np.float32), 0.8)
 
 
-def denoised(light, *, sign=1, levels=None, seed=0):
+def denoised(light, *, sign=1, levels=None, alone=True, seed=0):
     """Return what denoising leaves of light in grey levels: a little noise."""
     noise = np.random.default_rng(seed).normal(0, 0.3, light.shape)
     values = np.asarray(103 + sign * light + noise, np.float32)
     nothing = np.zeros_like(values)
-    return Denoised(values, nothing, NOISE, (1.0,) * light.ndim, sign, levels=levels)
+    scale = (1.0,) * light.ndim
+    return Denoised(values, nothing, NOISE, scale, sign, levels=levels, alone=alone)
 
 
 def taken(image, separated):
@@ -91,7 +92,7 @@ def test_small_structures_are_left_to_the_opening():
 
 def test_in_a_part_of_a_recording_nothing_is_kept_that_its_neighbours_do_not_see():
     levels = Levels(dim=False, rounds=((0.0, 0.1),) * 4, left=0.1)
-    image = denoised(50 * ball((128, 128), 30), levels=levels)
+    image = denoised(50 * ball((128, 128), 30), levels=levels, alone=False)
     separated = separate(image, WIDTH)
     assert separated.objects is not None  # for the warning
     assert taken(image, separated) > 40
@@ -104,3 +105,18 @@ def test_the_signal_of_an_evenly_stained_disc_survives():
     fitted = denoise(Image(raw.astype(np.uint16), axes="YX"), steps=8, estimate="nlm-2", rounds=0)
     inside = stained > 0.9
     assert fitted.image("result").array()[inside].mean() == pytest.approx(60, rel=0.06)
+
+
+def test_in_a_series_large_objects_do_not_flicker_but_are_named():
+    """The contrast is near the limit, so that a decision of each frame alone would change it."""
+    generator = np.random.default_rng(0)
+    spots = gaussian_filter((generator.random((48, 48)) < 0.02).astype(float), 2)
+    raw = generator.poisson(np.stack([30 + 150 * spots / spots.max()] * 4)).astype(np.uint16)
+    settings = {"preset": "preview", "steps": 2, "bleaching": "correct"}
+    result = denoise(Image(raw, "TYX"), background="keep", **settings).images[0].array()
+    means = result.mean((1, 2))
+    assert np.ptp(means) < 2
+    disc = np.round(add_noise(60 * ball((96, 96), 24) + 3, 2, 3, generator) + 100)
+    series = Image(np.stack([disc] * 3).astype(np.uint16), axes="TYX")
+    fitted = denoise(series, background="subtract", preset="preview", steps=2)
+    assert sum(text.count("A large, evenly bright object") for text in fitted.warnings) == 1
