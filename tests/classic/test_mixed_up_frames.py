@@ -13,6 +13,7 @@ from napari_cellinr.classic.frames.mixed_up import (
     swapped,
     torn,
 )
+from napari_cellinr.methods.spatime.between.damaged import planes_warnings
 
 
 def series(places=range(10), size=64, seed=0):
@@ -118,3 +119,38 @@ def test_super_resolution_along_z_names_the_planes():
     assert any(text.startswith("Plane 7 (counted from 0) is darker") for text in fitted.warnings)
     fitted = superresolve(Image(planes, "ZYX"), scale={"y": 2}, **quick)
     assert not any("is darker" in text for text in fitted.warnings)
+
+
+@pytest.mark.parametrize("value", [0, 30])
+def test_rows_that_were_filled_are_not_torn(value):
+    """As after registration, in the last frames only."""
+    frames = series(size=96)
+    frames[6:, :20] = value
+    assert torn(frames) == {}
+    counts = np.random.default_rng(0).poisson(2.0, (20, 64, 48))
+    counts[15:] = np.random.default_rng(1).random((5, 64, 48)) < 0.004  # the lamp is off
+    assert torn(counts) == {}
+
+
+def test_two_cells_above_each_other_are_no_dark_plane():
+    light = np.interp(np.arange(12), [1, 4, 5, 6, 7, 8, 11], [0, 1, 1, 0.5, 1, 1, 0])
+    y, x = np.indices((64, 64)) - 32
+    cell = 500 * np.exp(-(y**2 + x**2) / 18)
+    planes = np.random.default_rng(0).poisson(light.reshape(-1, 1, 1) * cell + 20)
+    assert dark_planes(planes) == {}
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 3), (8, 1, 1), (1, 64, 64)])
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+def test_small_stacks_are_looked_at(shape, kind):
+    values = np.random.default_rng(0).poisson(20, shape).astype(kind)
+    assert plane_texts(values) == []
+    assert mixed_up_texts(values) == []
+
+
+def test_of_many_frames_with_dark_planes_one_is_named():
+    series_of_stacks = np.stack([stack(seed)[:8] for seed in range(3)])
+    series_of_stacks[1:, 4] /= 2
+    named, more = planes_warnings(series_of_stacks)
+    assert named.startswith("Frame 2 of 3: Plane ")
+    assert more == "1 other frame has dark or displaced planes, too."

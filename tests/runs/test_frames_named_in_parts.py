@@ -28,6 +28,8 @@ def test_a_block_of_a_recording():
     assert of_recording(TEXTS, (0, 4), 4) == TEXTS
     one = of_recording(["Frame 1 is blank."], (6, 7), 20)
     assert one == ["In a part of one frame, 7 of 20: Frame 1 is blank."]
+    torn = of_recording(["Rows 0 to 9 of frame 2 of 4 are those of the next."], (0, 4), 4, 64)
+    assert torn == ["Rows 64 to 73 of frame 2 of 4 are those of the next."]
 
 
 @pytest.mark.parametrize("method", CONFIGS)

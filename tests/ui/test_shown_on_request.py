@@ -73,6 +73,22 @@ def test_another_image_is_shown_hidden_and_removed_again(viewer, dock, idle):
     assert names(viewer) == ["membrane"]
 
 
+def test_where_colours_add_a_result_is_shown_again_without_the_image_in_its_place(
+    viewer, layer, dock, idle
+):
+    layer.blending = "additive"
+    dock.run()
+    idle(dock)
+    for _ in range(2):
+        entries(dock)[0].trigger()
+        assert [one.name for one in viewer.layers if one.visible] == ["background · membrane"]
+        entries(dock)[0].trigger()
+        assert [one.name for one in viewer.layers if one.visible] == ["denoised · membrane"]
+    viewer.layers.remove("denoised · membrane")
+    viewer.layers.remove("background · membrane")
+    assert layer.visible
+
+
 @pytest.mark.parametrize("name", ["background · membrane [1]", "membrane background [1]"])
 def test_a_script_saves_images_that_are_not_shown(viewer, dock, idle, tmp_path, name):
     from napari_cellinr.io import read

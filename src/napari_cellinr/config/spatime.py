@@ -200,7 +200,7 @@ class SpatimeConfig(Config):
             )
         if self.is_published and self.noise not in {"auto", "keep"}:
             raise ConfigError(
-                f"noise={self.noise} was given with preset paper, which needs noise=keep; choose "
+                f"noise={self.noise} was given with preset paper, which needs noise=auto; choose "
                 "the preset fast or preview, or denoise the series first."
             )
         if self.confidence and (self.is_published or self.motion != "auto"):

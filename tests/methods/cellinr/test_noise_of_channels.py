@@ -5,6 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_cellinr import CellINRConfig, Image, denoise
+from napari_cellinr.classic.camera.anscombe import Noise
+from napari_cellinr.fitting.problem import Outcome
+from napari_cellinr.methods.cellinr.frames import Frame, noise_part
 from napari_cellinr.methods.cellinr.initial.noise import noise_of_channels
 
 
@@ -56,3 +59,20 @@ def test_a_finished_fit_says_that_its_held_out_error_does_not_agree_with_the_noi
     texts = [text for text in fitted.report["warnings"] if "held-out voxels" in text]
     assert [said in text for text in texts] == ([True] if said else [])
     assert all("set gain and read_noise" in text for text in texts)
+
+
+@pytest.mark.parametrize("n_images", [2, 4])
+@pytest.mark.parametrize("background", ["keep", "subtract"])
+def test_noise_is_that_of_the_light_with_its_background(background, n_images):
+    """A result without it is below the offset of the camera, where there seemed to be no noise."""
+    light = Image(np.linspace(0, 60, 256).reshape(16, 16), "YX")
+    around = light.like(np.full((16, 16), 100.0))
+    both = light.like(light.array() + 100)
+    images = (
+        (light, around, both, light) if background == "subtract" else (both, around, light, light)
+    )
+    facts = {"noise": {"gain": 2.0, "read_noise": 1e-4, "offset": 95.0}}
+    config = CellINRConfig(background=background)
+    frame = Frame(images[:n_images], config, Outcome("steps", 1, 1.0, ()), {}, {}, facts, "cpu")
+    expected = np.sqrt(np.mean(Noise(2.0, 1e-4, 95.0).sd(both.array()) ** 2)) / 60
+    assert noise_part(frame) == pytest.approx(expected, rel=0.02)

@@ -303,10 +303,11 @@ def _with_read_noise(noise: Noise, blocks: Sequence[Block]) -> Noise:
     stretches what is dark, and its noise is no longer even. What may be chance changes nothing,
     and what is above it counts more and more (James and Stein 1961): similar images get similar
     noise. A blur that gives noise a grain makes it symmetric, and beside read noise of less than
-    half a photon single photons stand apart: then nothing is changed.
+    half a photon single photons stand apart: then nothing is changed. Nor is it where the noise
+    seems to have the opposite skewness, which dark structures have, and no camera.
     """
     found = skewness_in_the_dark(blocks) if noise.gain > 0 and noise.grain == 0 else None
-    if found is None:
+    if found is None or found.third < -_SIGNIFICANT * found.error:
         return noise
     offset = min(found.mean - found.third / noise.gain**2, found.darkest)
     rise, error = offset - noise.offset, found.error / noise.gain**2

@@ -31,13 +31,15 @@ _ORDERLY = 0.8  # least part of the frames for which it is more than 1
 _USUAL = 1.5  # largest distance of neighbours in the right order, in the usual one
 _MOST = 0.2  # largest part of the frames that are named
 _TORN = 0.1, 0.9  # part of the rows that a torn frame shares with the next one
-_NOISY = 0.5  # least part of the pixels of a row that noise makes differ from frame to frame
+_NOISY = 0.5  # least part of the pixels of a row that noise makes differ from frame to frame, and
+# from one to the next in a row: rows that were filled with a value differ in neither
 _RARE = 0.02  # largest usual part of the rows that frames share
 _DARK = 0.7  # largest brightness of a dark plane relative to those above and below
 _SAME = 0.8  # least correlation of a dark plane with them, and of them with each other
 _EVEN = 0.15  # largest median deviation of that brightness from part to part
 _BLOCKS = 4  # parts of a plane along each axis that are compared in brightness
 _LIGHT = 0.1  # least structure of such a part in that of the part with most
+_FEWEST_PARTS = 6  # of them with structure: two cells above each other are in fewer
 
 
 def swapped(frames: Frames, others: Collection[int] = ()) -> list[int]:
@@ -104,7 +106,7 @@ def torn(frames: Frames, others: Collection[int] = ()) -> dict[int, tuple[int, i
         return {}
     found = {}
     for n in pairs:
-        rows = np.flatnonzero((equal[n] == 1) & noisy)
+        rows = np.flatnonzero((equal[n] == 1) & noisy & _is_varied(frames[n]))
         part = len(rows) / equal.shape[1]
         if _TORN[0] <= part <= _TORN[1] and not {n, n + 1} & set(others):
             found[n] = int(rows[0]), int(rows[-1])
@@ -115,6 +117,15 @@ def _equal_part(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
     """Return which part of the pixels of each row is equal in two frames."""
     same = np.asarray(one) == np.asarray(other)
     return np.asarray(same.reshape(-1, *same.shape[-2:]).mean(axis=(0, 2)))
+
+
+def _is_varied(frame: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return in which rows of a frame most pixels differ from the one beside them."""
+    values = np.asarray(frame)
+    values = values.reshape(-1, *values.shape[-2:])
+    same = values[..., 1:] == values[..., :-1]
+    most = (1 - _NOISY) * same.shape[0] * same.shape[2]
+    return np.asarray(same.sum(axis=(0, 2)) <= most)
 
 
 def mixed_up_texts(frames: Frames, others: Collection[int] = ()) -> list[str]:
@@ -169,6 +180,8 @@ def dark_planes(planes: Frames) -> dict[int, float]:
         factors = np.array(
             [(a * b).sum() / (b * b).sum() for a, b in parts if b.std() > _LIGHT * most]
         )
+        if len(factors) < _FEWEST_PARTS:
+            continue
         factor = float(np.median(factors))
         first, second = (float(one.std()) for one in (above, below))
         is_even = float(np.median(np.abs(factors - factor))) <= _EVEN * factor
@@ -219,7 +232,7 @@ def plane_texts(stack: NDArray[Any]) -> list[str]:
     ]
     return texts + [
         f"Plane {n} (counted from 0) is displaced sideways from those above and below (by "
-        f"{shift[0] + 0.0:.0f}, {shift[1] + 0.0:.0f} pixels, y, x), as if the stage moved; {kept}"
+        f"{round(shift[0])}, {round(shift[1])} pixels, y, x), as if the stage moved; {kept}"
         for n, shift in displaced.items()
     ]
 

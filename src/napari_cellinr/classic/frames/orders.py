@@ -86,9 +86,9 @@ def order_texts(
         texts.append(
             f"Every {_WORDS[period]} frame is like the others of its kind, and unlike those "
             "between, as if the channels of an image were read as time points, or what is seen "
-            f"moved to and fro and were back every {_WORDS[period]} frame. Read channels as "
+            f"moved to and fro and was back every {_WORDS[period]} frame. Read channels as "
             f"{period} channels: the axes may be wrong, and frames of different channels must not "
-            "be mixed. Of a motion to and fro, frames made between frames can be wrong: it needs "
-            "more frames per period."
+            "be mixed. A motion to and fro needs more frames per period: frames made between these "
+            "can be wrong."
         )
     return texts

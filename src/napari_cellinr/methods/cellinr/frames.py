@@ -62,8 +62,18 @@ class Frame:
 
 
 def noise_part(frame: Frame) -> float:
-    """Return the standard deviation of the noise of a frame in the range of its grey levels."""
-    shown, noise = np.asarray(frame.images[0].array()), Noise(**frame.facts["noise"])
+    """Return the standard deviation of the noise of a frame in the range of its grey levels.
+
+    The noise is that of the light with its background, which a result may be without.
+    """
+    result, background, *others = frame.images
+    if frame.config.background == "keep":
+        shown = np.asarray(result.array())
+    elif others:
+        shown = np.asarray(others[0].array())
+    else:
+        shown = np.asarray(result.array() + background.array())
+    noise = Noise(**frame.facts["noise"])
     low, high = np.percentile(shown, (0.5, 99.8))
     return float(np.sqrt(np.mean(noise.sd(shown) ** 2)) / max(high - low, 1e-12))
 

@@ -109,7 +109,7 @@ def denoise_job(
             free_after(error)
             split = True
     fits = FrameByFrame(source, indices, config, monitor)
-    fit = fit_with_network if config.has_field else fit_part
+    fit = partial(fit_with_network if config.has_field else fit_part, in_series=n_frames > 1)
     while not fits.is_done:
         noise, tiling = noises[fits.index.get("C", 0)], fits.tiling
         try:
@@ -185,6 +185,8 @@ def fit_part(
     noise: Noise,
     monitor: Monitor,
     levels: Levels | None = None,
+    *,
+    in_series: bool = False,
 ) -> Generator[Progress, Message, Frame]:
     """Denoise one frame, or a tile of it, without a network: yield `Progress`, return the fit.
 
@@ -200,6 +202,8 @@ def fit_part(
         Of the job, with the time limit of this image.
     levels
         Of the background of the whole image, if this is a tile of one.
+    in_series
+        Whether it is one of several frames.
     """
     device, chosen = choose_device(config.device), config
     problem: CellINRProblem | PublishedCellINRProblem
@@ -209,7 +213,7 @@ def fit_part(
         budget = EstimateBudget.until(monitor.deadline, noise, device)
         odd, stabilised = without_odd_pixels(image, noise)
         part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-        part, prepared = replace(part, n_odd=odd, levels=levels), None
+        part, prepared = replace(part, n_odd=odd, levels=levels, in_series=in_series), None
         part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
         if part.found.complete:
             prepared = yield from in_background("preparing the fit", part.build, monitor)
@@ -268,14 +272,10 @@ def together(
     )
     subtracted = first.config.background == "subtract"
     images = defects.with_empty_parts(images, source, subtracted=subtracted)
-    state = (
-        dict(first.state)
-        if len(indices) == 1
-        else {f"{i}.{k}": v for i, frame in enumerate(frames) for k, v in frame.state.items()}
-    )
-    outcomes = [frame.outcome for frame in frames]
-    stopped = outcomes[-1].stopped
-    config = first.config
+    state = {f"{i}.{k}": v for i, frame in enumerate(frames) for k, v in frame.state.items()}
+    if len(indices) == 1:
+        state = dict(first.state)
+    outcomes, config = [frame.outcome for frame in frames], first.config
     if not first.facts.get("field", {}).get("rounds"):  # else steps are those of each round
         config = config.replace(steps=max(1, max(outcome.steps for outcome in outcomes)))
     report["warnings"] += defects.saturation_warnings(source)
@@ -286,7 +286,7 @@ def together(
         config,
         state,
         outcomes[-1].history,
-        stopped,
+        outcomes[-1].stopped,
         report,
         method="cellinr",
         roles=("result", "background", _THIRD_ROLE[first.config.background], "error")[
@@ -329,8 +329,7 @@ def _left_of_signal(
     parts = [round(1 / factor, 4) for factor in factors]
     if "C" not in leading:
         return parts
-    place = leading.index("C")
-    channels = [index[place] for index in indices[: len(parts)]]
+    channels = [index[leading.index("C")] for index in indices[: len(parts)]]
     pairs = list(zip(channels, parts, strict=True))
     return [[part for c, part in pairs if c == channel] for channel in sorted(set(channels))]
 

@@ -25,6 +25,9 @@ Range = tuple[int, int]
 _NUMBERED = re.compile(r"\b[Ff]rames? \d")
 """The number of a frame in a sentence."""
 
+_ROWS = re.compile(r"\b[Rr]ows (\d+) to (\d+)\b")
+"""Numbers of rows in a sentence."""
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -202,7 +205,9 @@ def _tiles(
     )
 
 
-def of_recording(texts: Sequence[str], frames: Range, n_frames: int) -> list[str]:
+def of_recording(
+    texts: Sequence[str], frames: Range, n_frames: int, first_row: int = 0
+) -> list[str]:
     """Return sentences about frames of a block, which say where in the recording these are.
 
     Parameters
@@ -213,9 +218,17 @@ def of_recording(texts: Sequence[str], frames: Range, n_frames: int) -> list[str
         First frame of the block in the recording and the one after its last, from 0.
     n_frames
         Of the recording.
+    first_row
+        First row of the block in the recording, from 0.
     """
+
+    def in_whole(rows: re.Match[str]) -> str:
+        first, last = (int(row) + first_row for row in rows.groups())
+        return rows[0].replace(f"{rows[1]} to {rows[2]}", f"{first} to {last}")
+
+    texts = [_ROWS.sub(in_whole, text) for text in texts]
     if frames == (0, n_frames):
-        return list(texts)
+        return texts
     if frames[1] - frames[0] == 1:
         where = f"In a part of one frame, {frames[0] + 1} of {n_frames}"
     else:

@@ -12,6 +12,7 @@ from napari_cellinr.macro.naming import DOT
 from napari_cellinr.ui.layers.convert import find
 from napari_cellinr.ui.layers.provenance import OTHER_IMAGES
 from napari_cellinr.ui.layers.saved_fits import other_layer
+from napari_cellinr.ui.session.work.additive import show_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +80,15 @@ class ShowButton(QPushButton):
             Whether to show it.
         """
         result, layer = self._result(), self._layer(name)
-        if layer is not None:
-            layer.visible = checked
-        elif result is not None and checked:
+        if not checked:
+            if layer is not None:
+                layer.visible = False
+                show_left(self._dispatcher.viewer, layer)
+        elif result is not None and any(one.name == name for one in result.offers):
             self._dispatcher.offers.show(result, name)
-        elif checked and (fit := self._target()) is not None:
+        elif layer is not None:
+            layer.visible = True
+        elif (fit := self._target()) is not None:
             self._dispatcher.offers.show_saved(fit, name)
 
     def _result(self) -> Result | None:

@@ -125,6 +125,8 @@ class Denoised:
         Whether the contrast is so low that structures are rather to be kept than noise removed.
     levels
         Of the whole image, if this is a part of one.
+    alone
+        Whether it is a whole image and no frame of a series: then large objects are structures.
     """
 
     values: NDArray[np.float32]
@@ -134,6 +136,7 @@ class Denoised:
     sign: int = 1
     dim: bool = False
     levels: Levels | None = None
+    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -275,7 +278,7 @@ def separate(image: Denoised, width: float) -> Separated:
     """Return the background that explains the voxels away from structures, and the amplification.
 
     An opening keeps what is wide. Wide objects with sharp edges count as structures, and as what is
-    around them for the opening; not in a part of an image, whose neighbours may be inside of one.
+    around them for the opening; not in a part of an image, nor in a frame of a series.
 
     The opening is a minimum, which lies below an uneven background. Therefore it is corrected
     four times by the mean of the voxels that are away from structures and near to the background.
@@ -293,7 +296,7 @@ def separate(image: Denoised, width: float) -> Separated:
     values = image.values * np.float32(image.sign)
     nodes, stride = _opened(values, widths)
     objects = _objects(image, values, nodes, widths)
-    if objects is not None and image.levels is None:
+    if objects is not None and image.alone:
         image = replace(image, confidence=np.maximum(image.confidence, objects, dtype=np.float32))
         sampling = [step / image.scale[-1] for step in image.scale]
         nodes = _opened(filled(values, objects, sampling, widths), widths)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, grey_opening, label
+from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, grey_opening, label
 
 from napari_cellinr.classic.background import opening
 
@@ -21,10 +21,8 @@ LARGE = 3.0
 
 _SHARP = 0.75  # part of the contrast at the edge: 0.87 or more for simulated objects; 0.61 or less
 # for out-of-focus light, embryos with walls around them, and granules that touch
-_EDGE = (
-    1.5,
-    4.0,
-)  # distance on both sides of an edge where its jump is, in voxels along X
+_EDGE = 1.5, 4.0  # distance on both sides of an edge where its jump is, in voxels along X
+_AROUND = 5  # distance of what is around an object, in the larger one of those
 _FLOOR, _TOP = 0.05, 0.999  # quantiles of the opening: around objects, and inside the brightest
 _ROUNDS = 3  # times that objects are looked for, each time without the brighter ones
 _COARSER = 2  # pixels of a plane along each axis, of which one is looked at
@@ -78,9 +76,11 @@ def large_objects(
         half = floor + above / 2
         parts = label(left > half)[0]
         new = np.zeros_like(found)
-        for number in np.unique(parts[(opened > half) & (parts > 0)]):
-            own = parts == number
-            new |= own & (_sharpness(left, own, sampling) > _SHARP)
+        boxes = find_objects(parts)
+        for number in np.unique(parts[(opened > half) & (parts > 0)]).tolist():
+            near = _with_margin(boxes[number - 1], sampling)
+            own = parts[near] == number
+            new[near] |= own & (_sharpness(left[near], own, sampling) > _SHARP)
         found |= new
         if not new.any() or found.all():
             break
@@ -124,6 +124,15 @@ def filled(
     return changed
 
 
+def _with_margin(place: tuple[slice, ...], sampling: Sequence[float]) -> tuple[slice, ...]:
+    """Return the place of an object with all around it that tells how sharp its edge is."""
+    margins = [int(_AROUND * _EDGE[1] / step) + 1 for step in sampling]
+    return tuple(
+        slice(max(0, own.start - margin), own.stop + margin)
+        for own, margin in zip(place, margins, strict=True)
+    )
+
+
 def _sharpness(
     values: NDArray[np.float32], own: NDArray[np.bool_], sampling: Sequence[float]
 ) -> float:
@@ -132,7 +141,7 @@ def _sharpness(
     depth, distance = (distance_transform_edt(mask, sampling) for mask in (own, ~own))
     next_to_it = [values[(part > near) & (part <= far)] for part in (depth, distance)]
     inner = values[depth > max(far, float(depth.max()) / 2)]
-    outer = values[(distance > 3 * far) & (distance < 5 * far)]
+    outer = values[(distance > 3 * far) & (distance < _AROUND * far)]
     outer = outer if outer.size else next_to_it[1]
     if not all(part.size for part in (*next_to_it, inner)):
         return 0.0

@@ -57,11 +57,13 @@ DIM_WARNING = (
 """Shown where the background is subtracted from a dim image."""
 
 LARGE_WARNING = (
-    "A large, evenly bright object with sharp edges lies in a part of the recording, and was "
-    "subtracted with the background there, as it is wider than background_width. Compare with "
-    "background=keep, or set background_width to more than its size in voxels."
+    "A large, evenly bright object with sharp edges was subtracted with the background, as it is "
+    "wider than background_width: in frames of a series, and in parts of a recording, it is not "
+    "told from background. Compare with background=keep, or set background_width to more than its "
+    "size in voxels."
 )
-"""Shown where the background is subtracted from a part, which does not show the whole object."""
+"""Shown where the background is subtracted from a part, which does not show the whole object, or
+from a frame of a series: if it were told from background in some frames only, it would flicker."""
 
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
@@ -191,6 +193,8 @@ class Part:
         The network, and what it adds to the estimate.
     levels
         Of the whole image, if this is a part of one.
+    in_series
+        Whether it is one of several frames.
     """
 
     image: Image
@@ -204,6 +208,7 @@ class Part:
     views: NDArray[np.float32] | None = None
     fitted: FittedField | None = None
     levels: Levels | None = None
+    in_series: bool = False
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return what took long to compute, for a checkpoint."""
@@ -303,7 +308,7 @@ class Part:
         if self.config.background != "subtract" or not by_structure:
             return ()
         dim = (DIM_WARNING,) if self._is_dim() else ()
-        return (*dim, LARGE_WARNING) if large and self.levels is not None else dim
+        return (*dim, LARGE_WARNING) if large and not self._is_alone() else dim
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
@@ -312,6 +317,10 @@ class Part:
         dim = self._is_dim()
         width = self.config.background_width or choose_width(confidence, kind, scale, dim=dim)
         return self.config.replace(structure=kind, background_width=width)
+
+    def _is_alone(self) -> bool:
+        """Return whether this is a whole image, and no frame of a series."""
+        return self.levels is None and not self.in_series
 
     def _is_dim(self) -> bool:
         """Return whether the contrast is low: of the whole image, if this is a part of one."""
@@ -332,8 +341,9 @@ class Part:
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
         dim = self._is_dim()
         width = width or choose_width(confidence, kind, scale, dim=dim)
-        image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels)
+        alone = self._is_alone()
+        image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels, alone)
         parts = (separate_by_opening if kind == "none" else separate)(image, width)
-        if parts.objects is not None and self.levels is None:
+        if parts.objects is not None and alone:
             confidence = np.maximum(confidence, parts.objects, dtype=np.float32)
         return confidence, parts

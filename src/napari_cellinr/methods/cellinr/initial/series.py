@@ -232,6 +232,7 @@ def _frame(
         found,
         n_odd=part.n_odd,
         levels=within.levels,
+        in_series=True,
     )
 
 

@@ -24,7 +24,7 @@ from napari_cellinr.methods.spatime.between.faults import (
     without_impossible_voxels,
     without_lost_parts,
 )
-from napari_cellinr.text import number_list
+from napari_cellinr.text import n_of, number_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -127,18 +127,22 @@ def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[
 def planes_warnings(frames: NDArray[np.float32]) -> list[str]:
     """Return sentences about planes of stacks that are kept, but do not fit to those beside them.
 
+    Of several frames with such planes, one is named.
+
     Parameters
     ----------
     frames
         Of one channel as they were recorded, (T, Z, Y, X).
     """
+    found = [plane_texts(frame) for frame in without_impossible_voxels(frames)[0]]
     if len(frames) == 1:
-        return plane_texts(frames[0])
-    return [
-        f"Frame {number} of {len(frames)}: {text}"
-        for number, frame in enumerate(frames, start=1)
-        for text in plane_texts(frame)
-    ]
+        return found[0]
+    named = [number for number, texts in enumerate(found) if texts]
+    texts = [f"Frame {n + 1} of {len(frames)}: {text}" for n in named[:1] for text in found[n]]
+    if len(named) > 1:
+        are = n_of(len(named) - 1, "other frame has", "other frames have")
+        texts.append(f"{are} dark or displaced planes, too.")
+    return texts
 
 
 def middle_frame(faulty: Collection[int], n_frames: int) -> int:

@@ -186,7 +186,9 @@ class SuperresolutionInParts(MethodInParts):
             within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))
         own = own_settings(config, series, _places(facts, part))
         fitted = yield from superresolve_job(series, own, monitor, within=within)
-        texts += of_recording(fitted.report["warnings"], part.near, facts["n_frames"])
+        first_row = part.wide[-2][0]
+        found = of_recording(fitted.report["warnings"], part.near, facts["n_frames"], first_row)
+        texts += found
         return replace(fitted, report={**fitted.report, "warnings": texts})
 
 

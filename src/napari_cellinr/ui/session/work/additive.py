@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-__all__ = ["hide_under"]
+__all__ = ["hide_under", "show_left"]
 
 _waiting: Final[dict[Hashable, list[Hashable]]] = {}
 """The hidden layers of each origin that are to be shown again, by `unique_id`."""
@@ -47,6 +47,23 @@ def hide_under(viewer: napari.Viewer, source: Layer, shown: Layer) -> None:
         if layer.unique_id == source.unique_id or RECORD not in layer.metadata:
             _show_without_others(viewer, layer)
         layer.visible = False
+
+
+def show_left(viewer: napari.Viewer, hidden: Layer) -> None:
+    """Show again what was hidden last under a layer, if nothing of its origin is visible now.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    hidden
+        The layer, which was hidden.
+    """
+    root = root_of(hidden)
+    left = [find(viewer, layer_id) for layer_id in _waiting.get(root, ())]
+    below = [one for one in left if one is not None and one.unique_id != hidden.unique_id]
+    if below and hidden.blending == "additive" and not _added(viewer, root):
+        below[-1].visible = True
 
 
 def _added(viewer: napari.Viewer, root: Hashable) -> list[Layer]:
