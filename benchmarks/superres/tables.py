@@ -213,7 +213,7 @@ def costs() -> str:
         "SyN, CPU-s",
         "CuNeRF-style, CPU-s",
         "SpatimeINR, CPU-s",
-        "MB at most",
+        "peak, MB",
     ]
     return table(header, rows)
 

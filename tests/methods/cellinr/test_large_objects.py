@@ -107,16 +107,11 @@ def test_the_signal_of_an_evenly_stained_disc_survives():
     assert fitted.image("result").array()[inside].mean() == pytest.approx(60, rel=0.06)
 
 
-def test_in_a_series_large_objects_do_not_flicker_but_are_named():
+def test_in_a_series_large_objects_do_not_flicker():
     """The contrast is near the limit, so that a decision of each frame alone would change it."""
     generator = np.random.default_rng(0)
     spots = gaussian_filter((generator.random((48, 48)) < 0.02).astype(float), 2)
     raw = generator.poisson(np.stack([30 + 150 * spots / spots.max()] * 4)).astype(np.uint16)
     settings = {"preset": "preview", "steps": 2, "bleaching": "correct"}
     result = denoise(Image(raw, "TYX"), background="keep", **settings).images[0].array()
-    means = result.mean((1, 2))
-    assert np.ptp(means) < 2
-    disc = np.round(add_noise(60 * ball((96, 96), 24) + 3, 2, 3, generator) + 100)
-    series = Image(np.stack([disc] * 3).astype(np.uint16), axes="TYX")
-    fitted = denoise(series, background="subtract", preset="preview", steps=2)
-    assert sum(text.count("A large, evenly bright object") for text in fitted.warnings) == 1
+    assert np.ptp(result.mean((1, 2))) < 2

@@ -49,10 +49,10 @@ def limit(monkeypatch):
     """Return a function that lets only small images, or batches, fit into the memory."""
 
     def limit(n_voxels, error, batch=math.inf):
-        def fit_part(image, config, *rest):
+        def fit_part(image, config, *rest, **more):
             if math.prod(image.shape) > n_voxels or config.batch > batch:
                 raise error
-            return (yield from real(image, config, *rest))
+            return (yield from real(image, config, *rest, **more))
 
         real = job.fit_part
         monkeypatch.setattr(job, "fit_part", fit_part)

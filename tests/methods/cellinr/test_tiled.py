@@ -52,10 +52,10 @@ def tiled():
     """Return two frames in two channels of the size of a tile and a half."""
     real = job.fit_part
 
-    def fit_part(image, config, *rest):
+    def fit_part(image, config, *rest, **more):
         if math.prod(image.shape) > 4 * 40 * 48:
             raise MemoryError
-        return (yield from real(image, config, *rest))
+        return (yield from real(image, config, *rest, **more))
 
     frames = [embryo("membranes", (4, 40, 72), seed=seed).raw.array() for seed in range(2)]
     image = Image(np.stack(frames)[:, None] * [[[[[1]]], [[[0.6]]]]], "TCZYX")

@@ -57,13 +57,11 @@ DIM_WARNING = (
 """Shown where the background is subtracted from a dim image."""
 
 LARGE_WARNING = (
-    "A large, evenly bright object with sharp edges was subtracted with the background, as it is "
-    "wider than background_width: in frames of a series, and in parts of a recording, it is not "
-    "told from background. Compare with background=keep, or set background_width to more than its "
-    "size in voxels."
+    "A large, evenly bright object with sharp edges lies in a part of the recording, and was "
+    "subtracted with the background there, as it is wider than background_width. Compare with "
+    "background=keep, or set background_width to more than its size in voxels."
 )
-"""Shown where the background is subtracted from a part, which does not show the whole object, or
-from a frame of a series: if it were told from background in some frames only, it would flicker."""
+"""Shown where the background is subtracted from a part, which does not show the whole object."""
 
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
@@ -308,7 +306,7 @@ class Part:
         if self.config.background != "subtract" or not by_structure:
             return ()
         dim = (DIM_WARNING,) if self._is_dim() else ()
-        return (*dim, LARGE_WARNING) if large and not self._is_alone() else dim
+        return (*dim, LARGE_WARNING) if large and self.levels is not None else dim
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
@@ -319,7 +317,10 @@ class Part:
         return self.config.replace(structure=kind, background_width=width)
 
     def _is_alone(self) -> bool:
-        """Return whether this is a whole image, and no frame of a series."""
+        """Return whether this is a whole image, and no frame of a series.
+
+        Were each frame to decide alone, near the limit the brightness of a series would flicker.
+        """
         return self.levels is None and not self.in_series
 
     def _is_dim(self) -> bool:
