@@ -149,7 +149,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this one
     signal.signal(signal.SIGTERM, _end)
     request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        row = _row_of(request)
+    finally:  # also where the parent is gone while modules are imported
+        if _orphaned.is_set():  # otherwise, the parent kills what this process has started
+            _kill_group(os.getpid())
+    sys.stdout.write(f"\n{json.dumps(asdict(row))}\n")
+
+
+def _row_of(request: dict[str, Any]) -> Row:
+    """Return the row of the image that a request names, once it is processed."""
     sys.path[:] = list(dict.fromkeys([*sys.path, *request["modules"]]))
     from napari_cellinr.fitting.problem import finish
     from napari_cellinr.macro.steps import Macro
@@ -164,12 +174,7 @@ def main() -> None:
         Mark(**request["mark"]),
         request["replaces_others"],
     )
-    try:
-        row = finish(replay_with(recipe, item, target, protected))
-    finally:
-        if _orphaned.is_set():  # otherwise, the parent kills what this process has started
-            _kill_group(os.getpid())
-    sys.stdout.write(f"\n{json.dumps(asdict(row))}\n")
+    return finish(replay_with(recipe, item, target, protected))
 
 
 def _end(number: int, frame: FrameType | None) -> None:
