@@ -109,7 +109,7 @@ def denoise_job(
             free_after(error)
             split = True
     fits = FrameByFrame(source, indices, config, monitor)
-    fit = partial(fit_with_network if config.has_field else fit_part, in_series=n_frames > 1)
+    fit = fit_with_network if config.has_field else fit_part
     while not fits.is_done:
         noise, tiling = noises[fits.index.get("C", 0)], fits.tiling
         try:
@@ -185,8 +185,6 @@ def fit_part(
     noise: Noise,
     monitor: Monitor,
     levels: Levels | None = None,
-    *,
-    in_series: bool = False,
 ) -> Generator[Progress, Message, Frame]:
     """Denoise one frame, or a tile of it, without a network: yield `Progress`, return the fit.
 
@@ -202,8 +200,6 @@ def fit_part(
         Of the job, with the time limit of this image.
     levels
         Of the background of the whole image, if this is a tile of one.
-    in_series
-        Whether it is one of several frames.
     """
     device, chosen = choose_device(config.device), config
     problem: CellINRProblem | PublishedCellINRProblem
@@ -213,7 +209,7 @@ def fit_part(
         budget = EstimateBudget.until(monitor.deadline, noise, device)
         odd, stabilised = without_odd_pixels(image, noise)
         part = yield from estimate_part(image, stabilised, config, noise, budget, monitor)
-        part, prepared = replace(part, n_odd=odd, levels=levels, in_series=in_series), None
+        part, prepared = replace(part, n_odd=odd, levels=levels), None
         part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
         if part.found.complete:
             prepared = yield from in_background("preparing the fit", part.build, monitor)

@@ -92,10 +92,10 @@ def _fit_of(
 ) -> Generator[Progress, Message, Frame]:
     """Return the fit of a frame or a tile; a network would differ from tile to tile."""
     if config.has_field and within.levels is None:
-        return fit_with_network(image, config, noise, monitor, in_series=True)
+        return fit_with_network(image, config, noise, monitor)
     if config.has_field:
         config = config.replace(rounds=0)
-    return fit_part(image, config, noise, monitor, within.levels, in_series=True)
+    return fit_part(image, config, noise, monitor, within.levels)
 
 
 def _of_own(defects: Defects, own: list[tuple[int, ...]]) -> Defects:

@@ -42,7 +42,7 @@ MIXED = {
 
 
 def fit_with_network(
-    image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor, *, in_series: bool = False
+    image: Image, config: CellINRConfig, noise: Noise, monitor: Monitor
 ) -> Generator[Progress, Message, Frame]:
     """Denoise one frame, or a tile of it: yield `Progress`, return the fit.
 
@@ -59,8 +59,6 @@ def fit_with_network(
         The noise in grey levels.
     monitor
         Of the job, with the time limit of this image.
-    in_series
-        Whether it is one of several frames.
     """
     device = choose_device(config.device)
     budget = EstimateBudget.until(monitor.deadline, noise, device)
@@ -97,7 +95,7 @@ def fit_with_network(
             mixed = yield from in_background(caption, partial(mix, fitted, part, device), monitor)
             fitted = mixed or fitted
     # nothing below needs the views, which are as large as four images
-    part, prepared = replace(part, n_odd=odd, fitted=fitted, views=None, in_series=in_series), None
+    part, prepared = replace(part, n_odd=odd, fitted=fitted, views=None), None
     part = (yield from in_background(MEAN, part.with_mean, monitor)) or part
     if part.found.complete:
         work = partial(part.build, kernels=not has_views)

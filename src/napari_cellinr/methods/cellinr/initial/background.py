@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from napari_cellinr.classic.background import opening, physical_widths
 from napari_cellinr.classic.structure import find_kind, structure
 from napari_cellinr.fields.grids.nodes import block_means, interpolate, node_weights
 from napari_cellinr.methods.cellinr.initial.estimate import THIN
-from napari_cellinr.methods.cellinr.initial.large import LARGE, contrast, filled, large_objects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,8 +124,6 @@ class Denoised:
         Whether the contrast is so low that structures are rather to be kept than noise removed.
     levels
         Of the whole image, if this is a part of one.
-    alone
-        Whether it is a whole image and no frame of a series: then large objects are structures.
     """
 
     values: NDArray[np.float32]
@@ -136,7 +133,6 @@ class Denoised:
     sign: int = 1
     dim: bool = False
     levels: Levels | None = None
-    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -153,16 +149,12 @@ class Separated:
         What the signal is multiplied by at each voxel, 255 for 1, uint8.
     levels
         What was measured; None if only an opening was made.
-    objects
-        Where large, evenly bright objects are, bool; None if nowhere. Those of a whole image do
-        not count as background.
     """
 
     background: NDArray[np.float32]
     stride: tuple[int, ...]
     amplification: NDArray[np.uint8]
     levels: Levels | None = None
-    objects: NDArray[np.bool_] | None = None
 
 
 def find_structure(
@@ -270,15 +262,12 @@ def separate_by_opening(image: Denoised, width: float) -> Separated:
     width
         Width above which brightness counts as background, in voxels of the last axis.
     """
-    nodes, stride = _opened(image.sign * image.values, physical_widths(width, image.scale))
+    nodes, stride = _opened(image, physical_widths(width, image.scale))
     return Separated(image.sign * nodes, stride, np.full(image.values.shape, 255, np.uint8))
 
 
 def separate(image: Denoised, width: float) -> Separated:
     """Return the background that explains the voxels away from structures, and the amplification.
-
-    An opening keeps what is wide. Wide objects with sharp edges count as structures, and as what is
-    around them for the opening; not in a part of an image, nor in a frame of a series.
 
     The opening is a minimum, which lies below an uneven background. Therefore it is corrected
     four times by the mean of the voxels that are away from structures and near to the background.
@@ -293,17 +282,12 @@ def separate(image: Denoised, width: float) -> Separated:
         As for `separate_by_opening`.
     """
     widths = physical_widths(width, image.scale)
-    values = image.values * np.float32(image.sign)
-    nodes, stride = _opened(values, widths)
-    objects = _objects(image, values, nodes, widths)
-    if objects is not None and image.alone:
-        image = replace(image, confidence=np.maximum(image.confidence, objects, dtype=np.float32))
-        sampling = [step / image.scale[-1] for step in image.scale]
-        nodes = _opened(filled(values, objects, sampling, widths), widths)[0]
+    nodes, stride = _opened(image, widths)
     weights = [
         node_weights(torch.arange(size), size, step)
         for size, step in zip(image.values.shape, stride, strict=True)
     ]
+    values = image.values * np.float32(image.sign)
 
     def at_voxels(grid: NDArray[np.float32]) -> NDArray[np.float32]:
         voxels: NDArray[np.float32] = interpolate(torch.from_numpy(grid)[None], weights)[0].numpy()
@@ -330,31 +314,18 @@ def separate(image: Denoised, width: float) -> Separated:
     excess = values - at_voxels(nodes)
     left = image.levels.left if image.levels else _noise_left(image, excess / deviation)
     factor = _amplification(image, excess, left * deviation)
-    levels = Levels(image.dim, tuple(rounds), left)
-    return Separated(image.sign * nodes, stride, factor, levels, objects)
-
-
-def _objects(
-    image: Denoised,
-    values: NDArray[np.float32],
-    opened: NDArray[np.float32],
-    widths: tuple[int, ...],
-) -> NDArray[np.bool_] | None:
-    """Return where large objects are that an opening keeps, whose values are times the sign."""
-    floor, above = contrast(opened)
-    noise = float(image.noise.sd(image.sign * floor))
-    return large_objects(values, image.scale, widths, noise) if above > LARGE * noise else None
+    return Separated(image.sign * nodes, stride, factor, Levels(image.dim, tuple(rounds), left))
 
 
 def _opened(
-    values: NDArray[np.float32], widths: tuple[int, ...]
+    image: Denoised, widths: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], tuple[int, ...]]:
-    """Return the opening of values times the sign on the nodes of a grid, and voxels per node."""
+    """Return the opening on the nodes of a grid, times the sign, and voxels per node."""
     stride = tuple(
         min(size, max(1, wide // NODES_PER_WIDTH))
-        for wide, size in zip(widths, values.shape, strict=True)
+        for wide, size in zip(widths, image.values.shape, strict=True)
     )
-    opened = torch.from_numpy(opening(values, widths))
+    opened = torch.from_numpy(opening(image.sign * image.values, widths))
     return block_means(opened[None], stride)[0].numpy(), stride
 
 

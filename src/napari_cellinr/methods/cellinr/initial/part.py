@@ -56,13 +56,6 @@ DIM_WARNING = (
 )
 """Shown where the background is subtracted from a dim image."""
 
-LARGE_WARNING = (
-    "A large, evenly bright object with sharp edges lies in a part of the recording, and was "
-    "subtracted with the background there, as it is wider than background_width. Compare with "
-    "background=keep, or set background_width to more than its size in voxels."
-)
-"""Shown where the background is subtracted from a part, which does not show the whole object."""
-
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
 
@@ -191,8 +184,6 @@ class Part:
         The network, and what it adds to the estimate.
     levels
         Of the whole image, if this is a part of one.
-    in_series
-        Whether it is one of several frames.
     """
 
     image: Image
@@ -206,7 +197,6 @@ class Part:
     views: NDArray[np.float32] | None = None
     fitted: FittedField | None = None
     levels: Levels | None = None
-    in_series: bool = False
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return what took long to compute, for a checkpoint."""
@@ -298,15 +288,14 @@ class Part:
             complete=self.found.complete,
             n_odd=self.n_odd,
             fitted=self.fitted,
-            warnings=self._warnings(parts.objects is not None, by_structure=by_structure),
+            warnings=self._warnings(by_structure=by_structure),
         )
 
-    def _warnings(self, large: bool, *, by_structure: bool) -> tuple[str, ...]:
-        """Return what users should know of the background, with large objects or without."""
-        if self.config.background != "subtract" or not by_structure:
-            return ()
-        dim = (DIM_WARNING,) if self._is_dim() else ()
-        return (*dim, LARGE_WARNING) if large and self.levels is not None else dim
+    def _warnings(self, *, by_structure: bool) -> tuple[str, ...]:
+        """Return what users should know of the background."""
+        subtracts = self.config.background == "subtract" and by_structure
+        dim = subtracts and self._is_dim()
+        return (DIM_WARNING,) if dim else ()
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
@@ -315,13 +304,6 @@ class Part:
         dim = self._is_dim()
         width = self.config.background_width or choose_width(confidence, kind, scale, dim=dim)
         return self.config.replace(structure=kind, background_width=width)
-
-    def _is_alone(self) -> bool:
-        """Return whether this is a whole image, and no frame of a series.
-
-        Were each frame to decide alone, near the limit the brightness of a series would flicker.
-        """
-        return self.levels is None and not self.in_series
 
     def _is_dim(self) -> bool:
         """Return whether the contrast is low: of the whole image, if this is a part of one."""
@@ -342,9 +324,5 @@ class Part:
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
         dim = self._is_dim()
         width = width or choose_width(confidence, kind, scale, dim=dim)
-        alone = self._is_alone()
-        image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels, alone)
-        parts = (separate_by_opening if kind == "none" else separate)(image, width)
-        if parts.objects is not None and alone:
-            confidence = np.maximum(confidence, parts.objects, dtype=np.float32)
-        return confidence, parts
+        image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels)
+        return confidence, (separate_by_opening if kind == "none" else separate)(image, width)

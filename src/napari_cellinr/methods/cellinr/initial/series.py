@@ -232,7 +232,6 @@ def _frame(
         found,
         n_odd=part.n_odd,
         levels=within.levels,
-        in_series=True,
     )
 
 
