@@ -27,7 +27,7 @@ from napari_cellinr.methods.spatime.between.faults import (
 from napari_cellinr.text import n_of, number_list
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -87,17 +87,20 @@ def looked_at(frames: Floats, recorded: Floats | None = None) -> Channel:
     """
     possible, of_voxels = without_impossible_voxels(frames)
     seen = possible if recorded is None else without_impossible_voxels(recorded)[0]
-    faults = faulty_frames(seen)
+    bad = bad_frames(seen)
+    faults = faulty_frames(seen, bad)
     repaired, of_parts = without_lost_parts(possible, faults)
     of_frames = fault_warnings(faults, len(frames)) or unreplaced_warnings(seen)
-    of_frames += kept_warnings(seen, faults)
+    of_frames += kept_warnings(seen, faults, bad)
     return Channel(
         without_faulty(repaired, faults), tuple(faults),
         tuple(of_frames), tuple(of_voxels), tuple(of_parts),
     )  # fmt: skip
 
 
-def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[str]:
+def kept_warnings(
+    frames: NDArray[np.float32], faulty: Collection[int], bad: Mapping[int, str]
+) -> list[str]:
     """Return sentences about frames that are unlike the others, but show something and are kept.
 
     Parameters
@@ -106,10 +109,12 @@ def kept_warnings(frames: NDArray[np.float32], faulty: Collection[int]) -> list[
         Of one channel as they were recorded, (T, *shape).
     faulty
         Positions of frames that are replaced.
+    bad
+        What is wrong with frames, by their position, from `bad_frames`.
     """
     if len(frames) < 2:
         return []
-    kinds = {n: kind for n, kind in bad_frames(frames).items() if kind not in FAULTS}
+    kinds = {n: kind for n, kind in bad.items() if kind not in FAULTS}
     texts = [
         f"Frame {number + 1} of {len(frames)} is {IN_WORDS[kind]}, unlike those around it: it is "
         "kept, and frames made beside it show a part of that."

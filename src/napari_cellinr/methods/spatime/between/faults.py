@@ -59,7 +59,9 @@ _IN_PLACE = {
 """What is done about one plane, and about several."""
 
 
-def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
+def faulty_frames(
+    frames: NDArray[np.float32], bad: Mapping[int, str] | None = None
+) -> dict[int, str]:
     """Return what is wrong with frames that show nothing new, by their position from 0.
 
     Parameters
@@ -67,8 +69,11 @@ def faulty_frames(frames: NDArray[np.float32]) -> dict[int, str]:
     frames
         Of one channel, (T, *shape). A frame that repeats the one before it is faulty only in a
         noisy series: without noise, nothing may have moved.
+    bad
+        What `bad_frames` returns for these frames, if it is known.
     """
-    found = {n: kind for n, kind in bad_frames(frames).items() if kind in FAULTS}
+    bad = bad_frames(frames) if bad is None else bad
+    found = {n: kind for n, kind in bad.items() if kind in FAULTS}
     found |= dict.fromkeys(blank_frames(list(frames)), "blank")
     found = dict.fromkeys(_incomplete(frames, found), "incomplete") | found
     return dict(sorted(found.items())) if len(found) < len(frames) - 1 else {}
