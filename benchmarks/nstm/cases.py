@@ -25,6 +25,8 @@ FAMILIES = {
     "periodic": (Motion("periodic", 4), 12),
     "local": (Motion("local", 3), 4),
 }
+LITTLE = "translation by 4"
+"""A single motion of a quarter of that of `translation`, in noisy frames."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Case:
 def _dpc(
     family: str, noise: float = 0.01, *, seed: int = SEED, surrounded: bool = False
 ) -> Callable[[], Recording]:
-    motion, frames = FAMILIES[family]
+    motion, frames = (Motion("translation", 4), 4) if family == LITTLE else FAMILIES[family]
     return lambda: data.phase_contrast(motion, seed, frames, noise, surrounded=surrounded)
 
 
@@ -61,6 +63,11 @@ for _family in ("translation", "rotation", "shear", "swirl", "periodic"):
         CASES[f"{_family}, seed {_seed}"] = Case(_dpc(_family, seed=_seed), group="seeds")
 for _noise in (0.03, 0.1):
     CASES[f"translation, noise {_noise:g}"] = Case(_dpc("translation", _noise), group="noise")
+for _noise in (0.03, 0.06, 0.1):
+    for _seed in (SEED, *MORE_SEEDS):
+        CASES[f"{LITTLE}, noise {_noise:g}, seed {_seed}"] = Case(
+            _dpc(LITTLE, _noise, seed=_seed), group="noise"
+        )
 for _family in ("rotation", "shear", "swirl", "periodic"):
     CASES[f"{_family}, coarse-to-fine off"] = Case(
         _dpc(_family), {"coarse_to_fine": False, "restart": False}, "off"

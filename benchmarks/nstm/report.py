@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import CASES, SEED
+from cases import CASES, LITTLE, SEED
 from common.page import PAGES, table, write_page
 from data import ROOT
 from flows import flow_table
@@ -184,12 +184,14 @@ def _large(path: Path) -> str:
 
 def _noise(scores: dict[str, Any]) -> str:
     names = {
-        "translation": "0.01",
-        "translation, noise 0.03": "0.03",
-        "translation, noise 0.1": "0.1",
+        "translation": "16 pixels, 0.01",
+        "translation, noise 0.03": "16 pixels, 0.03",
+        "translation, noise 0.1": "16 pixels, 0.1",
     }
+    little = [name for name in CASES if name.startswith(LITTLE)]
+    names |= {name: name.replace(LITTLE, "4 pixels").replace("noise ", "") for name in little}
     rows = [_fit_row(label, scores[name]) for name, label in names.items() if name in scores]
-    return table(["noise", *_FIT[1:]], rows)
+    return table(["translation, noise", *_FIT[1:]], rows)
 
 
 def _real(scores: dict[str, Any]) -> str:
