@@ -149,12 +149,15 @@ class Separated:
         What the signal is multiplied by at each voxel, 255 for 1, uint8.
     levels
         What was measured; None if only an opening was made.
+    widths
+        Of the opening, in voxels; empty if only an opening was made.
     """
 
     background: NDArray[np.float32]
     stride: tuple[int, ...]
     amplification: NDArray[np.uint8]
     levels: Levels | None = None
+    widths: tuple[int, ...] = ()
 
 
 def find_structure(
@@ -314,7 +317,8 @@ def separate(image: Denoised, width: float) -> Separated:
     excess = values - at_voxels(nodes)
     left = image.levels.left if image.levels else _noise_left(image, excess / deviation)
     factor = _amplification(image, excess, left * deviation)
-    return Separated(image.sign * nodes, stride, factor, Levels(image.dim, tuple(rounds), left))
+    levels = Levels(image.dim, tuple(rounds), left)
+    return Separated(image.sign * nodes, stride, factor, levels, widths)
 
 
 def _opened(

@@ -33,6 +33,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     initial_estimate,
 )
 from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
+from napari_cellinr.methods.cellinr.initial.large import large_objects
 from napari_cellinr.methods.cellinr.initial.pilot import with_pilot
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
 from napari_cellinr.methods.cellinr.problem import Prepared
@@ -55,6 +56,16 @@ DIM_WARNING = (
     "have been subtracted with it, and noise may be left. Compare with background=keep."
 )
 """Shown where the background is subtracted from a dim image."""
+
+AROUND = 0.05
+"""Quantile of the background that counts as around large objects."""
+
+LARGE_WARNING = (
+    "A large, evenly bright object with sharp edges was subtracted with the background, since it "
+    "is wider than background_width. If it is part of the specimen, use background=keep, or set "
+    "background_width to more than its size in voxels."
+)
+"""Shown where the background is subtracted from such an object."""
 
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
@@ -274,7 +285,8 @@ class Part:
             best = local.result(device)
         if self.fitted is not None:
             best = best + self.fitted.correction
-        confidence, parts = self._separated(unstabilise(best, self.noise), by_structure)
+        values = unstabilise(best, self.noise)
+        confidence, parts = self._separated(values, by_structure)
         return Prepared(
             image=self.image,
             values=self.stabilised,
@@ -288,14 +300,21 @@ class Part:
             complete=self.found.complete,
             n_odd=self.n_odd,
             fitted=self.fitted,
-            warnings=self._warnings(by_structure=by_structure),
+            warnings=self._warnings(values, parts) if by_structure else (),
         )
 
-    def _warnings(self, *, by_structure: bool) -> tuple[str, ...]:
-        """Return what users should know of the background."""
-        subtracts = self.config.background == "subtract" and by_structure
-        dim = subtracts and self._is_dim()
-        return (DIM_WARNING,) if dim else ()
+    def _warnings(self, values: NDArray[np.float32], parts: Separated) -> tuple[str, ...]:
+        """Return what users should know of the background of denoised values."""
+        if self.config.background != "subtract":
+            return ()
+        sign = np.float32(-1 if self.config.dark else 1)
+        shown = {DIM_WARNING: self._is_dim()}
+        if parts.widths:
+            around = np.quantile(sign * parts.background, AROUND)
+            noise = float(self.noise.sd(sign * around))
+            large = large_objects(sign * values, self.image.scale, parts.widths, noise)
+            shown[LARGE_WARNING] = large is not None
+        return tuple(text for text, holds in shown.items() if holds)
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
