@@ -32,6 +32,7 @@ def write_report() -> None:
         z_pictures=_pictures_of_planes(),
         real_time=tables.real("t"),
         against_denoised=tables.real("t", "psnr against denoised"),
+        nuclei=tables.real("t", "dice against denoised", word="mitocheck", digits=3),
         denoised_inputs=tables.real("t", "psnr", "-denoised"),
         real_z=tables.real("z"),
         dropped=or_earlier("dropped", tables.dropped()),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from common.runs import digest_of
 from data import case, displacement
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, label
 from skimage.filters import threshold_otsu
 from skimage.segmentation import expand_labels
 from store import HERE, PACKAGE
@@ -44,6 +44,7 @@ def _scores(subject: Case, result: np.ndarray) -> dict[str, Any]:
     if subject.kind == "real" and subject.in_time and not subject.name.endswith("-denoised"):
         smooth = case(f"{subject.name}-denoised").truth[part]
         found["psnr against denoised"] = psnr(ours, smooth, subject.peak)
+        found["dice against denoised"] = bright_objects(ours, smooth)
     if subject.in_time:
         found |= _by_speed(subject, ours, truth)
     if subject.labels is not None:
@@ -84,6 +85,20 @@ def shapes(subject: Case, result: np.ndarray) -> dict[str, float]:
         for number in np.unique(yours)[1:]
     ]
     return {"dice": float(np.mean(overlaps)), "bsa": bsa(ours, theirs, subject.voxel)}
+
+
+def bright_objects(ours: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean Dice coefficient of what is brighter than one level, object by object."""
+    level = float(threshold_otsu(truth))
+    overlaps = []
+    for mine, yours in zip(ours, truth, strict=True):
+        objects = label(_bright(yours, level))[0]
+        sizes = np.bincount(objects.ravel())
+        places = expand_labels(objects, _NEIGHBOURHOOD)
+        seen = places * _bright(mine, level)
+        large = np.flatnonzero(sizes[1:] >= _LEAST // 6) + 1
+        overlaps += [dice(seen == number, objects == number) for number in large]
+    return float(np.mean(overlaps)) if overlaps else float("nan")
 
 
 def _bright(values: np.ndarray, level: float) -> np.ndarray:

@@ -138,9 +138,12 @@ def simulated(axis: str) -> str:
     )
 
 
-def real(axis: str, score: str = "psnr", suffix: str = "") -> str:
-    """Return one score of all methods on the real series; the best is bold."""
-    found = [name + suffix for names in groups("real", axis).values() for name in names]
+def real(
+    axis: str, score: str = "psnr", suffix: str = "", *, word: str = "", digits: int = 2
+) -> str:
+    """Return one score of all methods on the real series with a word; the best is bold."""
+    every = [name + suffix for names in groups("real", axis).values() for name in names]
+    found = [name for name in every if word in name]
     columns = {m: [_value(name, m, score) for name in found] for m in methods_for(axis)}
     best = [
         np.nanmax([values[i] for values in columns.values()] + [-np.inf]) for i in range(len(found))
@@ -148,7 +151,7 @@ def real(axis: str, score: str = "psnr", suffix: str = "") -> str:
     rows = []
     for method, values in columns.items():
         cells = [
-            (f"**{number(v, 2)}**" if v >= b - 0.005 else number(v, 2))
+            (f"**{number(v, digits)}**" if v >= b - 0.5 * 0.1**digits else number(v, digits))
             + ("" if np.isnan(v) else mark([name], method))
             for v, b, name in zip(values, best, found, strict=True)
         ]
