@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from concurrent.futures import CancelledError
@@ -33,6 +34,9 @@ RESTARTS: Final = 20
 
 POLL: Final = 0.2
 """Seconds between two looks at the workers."""
+
+COARSER: Final = 0.1e-6
+"""Seconds that coarser levels take for each voxel of the result, before that is measured."""
 
 
 @dataclass
@@ -102,6 +106,7 @@ def run_plan(
     n_main = len(plan.parts)
     for numbers in (range(n_main), range(n_main, plan.n_parts)):
         left = [number for number in numbers if not state.is_done(number)]
+        run.begin(1 if workers is None else workers.n_workers)
         if workers is None:
             yield from run.one_by_one(left, image)
         else:
@@ -118,7 +123,14 @@ class _Run:
         self._plan, self._state = plan, state
         self._started, self._paused = time.monotonic(), 0.0
         self.found, self._changed = Finished(total=plan.n_parts), False
-        self._before = self._done = len(state.done)
+        self._done = len(state.done)
+        self.begin(1)
+
+    def begin(self, n_workers: int) -> None:
+        """Start to measure how fast parts are finished: those of coarser levels take less time."""
+        self._before, self._begun = self._done, time.monotonic() - self._paused
+        voxels = math.prod(self._plan.result["shape"]) / max(1, self._plan.n_coarse)
+        self._coarse = COARSER * voxels / n_workers
 
     def one_by_one(
         self, numbers: list[int], image: Image | None
@@ -260,11 +272,16 @@ class _Run:
 
     def _progress(self, stage: str) -> Progress:
         seconds = time.monotonic() - self._started
-        new = self._done - self._before
-        eta = None
-        if new:
-            eta = (seconds - self._paused) / new * (self.found.total - self._done)
-        return Progress(stage, self._done, self.found.total, seconds=seconds, eta=eta)
+        return Progress(stage, self._done, self.found.total, seconds=seconds, eta=self._eta())
+
+    def _eta(self) -> float | None:
+        """Return about how many seconds are left; None before a part is finished."""
+        new, left = self._done - self._before, self.found.total - self._done
+        coarse = min(left, self._plan.n_coarse)
+        each = (time.monotonic() - self._paused - self._begun) / new if new else None
+        if left == coarse:
+            return left * (self._coarse if each is None else each)
+        return None if each is None else each * (left - coarse) + self._coarse * coarse
 
     def finished(self) -> Finished:
         """Return how the parts ended; completes the results if all are finished."""
