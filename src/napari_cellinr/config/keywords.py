@@ -112,6 +112,7 @@ class ReconstructSettings(TypedDict, total=False):
     bleaching: Extra
     unexplained: Extra
     folding: float
+    smoothness: float | None
     motion_rate: float
     learning_rate: float
     neurons: int

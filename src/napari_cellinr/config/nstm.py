@@ -153,6 +153,14 @@ class NSTMConfig(Config):
         le=100,
         advanced=True,
     )
+    smoothness: float | None = setting(
+        None,
+        "Weight of the smoothness of the scene: 10 keeps peaks, 200 keeps noise away. Leave empty "
+        "to choose it from the optics and the contrast.",
+        ge=0,
+        le=10_000,
+        advanced=True,
+    )
     motion_rate: float = setting(
         1.0,
         "Learning rate of the motion, relative to its default.",

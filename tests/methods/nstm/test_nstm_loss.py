@@ -28,7 +28,7 @@ from napari_cellinr.optics.sim import SIMModel
 
 @pytest.mark.parametrize(
     ("light", "moving", "roughness"),
-    [(BlurModel, True, 10), (BlurModel, False, 10), (SIMModel, False, 10), (SIMModel, True, 200)],
+    [(BlurModel, True, 10), (BlurModel, False, 10), (SIMModel, False, 10), (SIMModel, True, 50)],
 )
 def test_light_is_smoothed_where_it_moves_under_a_pattern(light, moving, roughness):
     """Else detail of the scene explains what is left of its motion."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from napari_cellinr.methods.nstm.plan import Plan
     from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["OBJECTIVE_0_1", "Objective", "motion_penalty", "objective_for", "scene_penalty"]
+__all__ = [
+    "OBJECTIVE_0_1",
+    "SMOOTHER",
+    "Objective",
+    "motion_penalty",
+    "objective_for",
+    "scene_penalty",
+]
 
 KNEE = 0.04
 """Bending in the same unit that is no more than noise."""
@@ -59,19 +66,28 @@ OBJECTIVE_0_1 = Objective(roughness=200.0, is_even=False)
 """That of version 0.1, with which fits of that version are continued."""
 
 
+PATTERNED, SMOOTHER = 50.0, 200.0
+"""Roughness of light that moves under a pattern, and where the first fit does not explain it."""
+
 LOW = 2.0
 """Contrast of frames in standard deviations of their noise, below which it is low."""
 
 
 def objective_for(
-    model: ForwardModel, frames: torch.Tensor, noise: float, *, moving: bool = True
+    model: ForwardModel,
+    frames: torch.Tensor,
+    noise: float,
+    *,
+    moving: bool = True,
+    smoothness: float | None = None,
 ) -> Objective:
     """Return the weights for a recording.
 
     Images of light are hardly smoothed, since that would flatten their peaks. A phase is, since its
     coarse parts are hardly transmitted; but where its contrast is low, roughness and a penalty on
     displacements would keep the specimen at rest, and noise would bend the motion. If the specimen
-    moves under a pattern of light, detail of the scene would explain what is left of its motion.
+    moves under a pattern of light, detail of the scene explains a part of what is left of its
+    motion: `SMOOTHER` is for fits that do not follow it.
 
     Parameters
     ----------
@@ -83,9 +99,18 @@ def objective_for(
         Standard deviation of their noise, in their unit.
     moving
         Whether the specimen may move.
+    smoothness
+        Weight of the roughness, instead of the usual one.
     """
+    usual = _usual_objective(model, frames, noise, moving)
+    return usual if smoothness is None else replace(usual, roughness=smoothness)
+
+
+def _usual_objective(
+    model: ForwardModel, frames: torch.Tensor, noise: float, moving: bool
+) -> Objective:
     if model.nonnegative:
-        return Objective(roughness=200.0) if model.patterned and moving else Objective()
+        return Objective(roughness=PATTERNED) if model.patterned and moving else Objective()
     contrast = math.sqrt(max((float(frames.cpu().double().std()) / noise) ** 2 - 1, 0.0))
     if contrast >= LOW:
         return Objective(roughness=200.0)
