@@ -113,6 +113,7 @@ class ReconstructSettings(TypedDict, total=False):
     unexplained: Extra
     folding: float
     smoothness: float | None
+    stiffness: float
     motion_rate: float
     learning_rate: float
     neurons: int

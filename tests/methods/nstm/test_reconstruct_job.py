@@ -57,7 +57,7 @@ def test_a_stop_while_another_way_is_tried():
 def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
     none = dict.fromkeys(EXTRAS, False)
     only = "napari_cellinr.methods.nstm.job.planned_attempts"
-    monkeypatch.setattr(only, lambda _, config, without: [("as given", config, none)])
+    monkeypatch.setattr(only, lambda _, config, planned: [("as given", config, none)])
     fitted = stopped_in(2, movie(), steps=12, check_motion=False)
     assert fitted.report["attempts"][1]["attempt"] == "static"
     assert fitted.report["explained_by_motion"] is None

@@ -8,20 +8,22 @@ import numpy as np
 
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.methods.nstm.layers.start import can_have_layers
-from napari_cellinr.methods.nstm.penalties import SMOOTHER
+from napari_cellinr.methods.nstm.penalties import SMOOTHER, is_faint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.methods.nstm.plan import Plan
 
-__all__ = ["LAYERS", "planned_attempts"]
+__all__ = ["LAYERS", "STIFFER", "planned_attempts"]
 
 FASTER = 3.0
 """Factor for the learning rate of the motion in a restart."""
+
+STIFFER, STIFF = "stiffer motion", 20.0
+"""Name of the attempt in which motion bends little, and how much less."""
 
 LAYERS = "with layers"
 """Name of the attempt with several layers, whose number depends on what crosses."""
@@ -34,7 +36,7 @@ FEW, STRAIGHT = 4, 0.8
 
 
 def planned_attempts(
-    measurement: Measurement, config: NSTMConfig, without: Mapping[int, str]
+    measurement: Measurement, config: NSTMConfig, planned: Plan
 ) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
     """Return the fits to try in turn, until one explains the frames: name, settings, extras.
 
@@ -44,18 +46,22 @@ def planned_attempts(
         The frames, and how they were recorded.
     config
         The settings.
-    without
-        Frames that are left out, and why.
+    planned
+        Of the first fit: noise, and frames that are left out.
     """
     given = {name: getattr(config, name) == "on" for name in EXTRAS}
     attempts = [("as given", config, given)]
+    frames = measurement.frames
+    good = np.delete(frames, list(planned.without), axis=0)
+    deviation = float(frames[~planned.bad].std(dtype=float))
+    if config.moving and config.restart and is_faint(measurement.model, deviation, planned.noise):
+        stiffer = config.replace(stiffness=min(1000.0, STIFF * config.stiffness))
+        attempts.append((STIFFER, stiffer, given))
     if config.moving and measurement.model.patterned and config.smoothness is None:
         config = config.replace(smoothness=SMOOTHER)
     if config.moving and config.restart:
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
-    frames = measurement.frames
-    good = np.delete(frames, list(without), axis=0)
     means = good.mean(axis=tuple(range(1, frames.ndim)))
     fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
     if fades and not given["bleaching"]:

@@ -14,7 +14,7 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.nstm.attempts import LAYERS, planned_attempts
+from napari_cellinr.methods.nstm.attempts import LAYERS, STIFFER, planned_attempts
 from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
@@ -113,7 +113,7 @@ def reconstruct_job(
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     check_layers(config, measurement.model)
-    attempts = planned_attempts(measurement, config, plan(measurement, config).without)
+    attempts = planned_attempts(measurement, config, plan(measurement, config))
     layered = any(name == LAYERS for name, _, _ in attempts)
     ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
     most = len(attempts) + (config.moving and config.restart) * (1 + ways)
@@ -156,7 +156,8 @@ def reconstruct_job(
         return found
 
     for name, settings, extras in attempts:
-        if best is not None and (ended_early(tried) or _explains(best)):
+        stiffer = name == STIFFER
+        if best is not None and (ended_early(tried) or (_explains(best) and not stiffer)):
             break
         if name == LAYERS:
             assert best is not None
@@ -166,7 +167,8 @@ def reconstruct_job(
                 best = better_of(best, spare)
             continue
         found = yield from attempt(name, with_layers_of(best, settings), extras)
-        if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
+        worth_it = 1.0 if stiffer else WORTH_IT  # a simpler motion needs no margin
+        if best is None or found[1].held_out < worth_it * best[1].held_out:
             best = found
     assert best is not None
     unchecked: list[str] = []

@@ -13,6 +13,7 @@ from napari_cellinr.fields.warp import bending, folding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.methods.nstm.plan import Plan
     from napari_cellinr.optics.base import ForwardModel
 
@@ -20,6 +21,7 @@ __all__ = [
     "OBJECTIVE_0_1",
     "SMOOTHER",
     "Objective",
+    "is_faint",
     "motion_penalty",
     "objective_for",
     "scene_penalty",
@@ -74,12 +76,7 @@ LOW = 2.0
 
 
 def objective_for(
-    model: ForwardModel,
-    frames: torch.Tensor,
-    noise: float,
-    *,
-    moving: bool = True,
-    smoothness: float | None = None,
+    model: ForwardModel, frames: torch.Tensor, noise: float, config: NSTMConfig
 ) -> Objective:
     """Return the weights for a recording.
 
@@ -97,24 +94,30 @@ def objective_for(
         The raw frames.
     noise
         Standard deviation of their noise, in their unit.
-    moving
-        Whether the specimen may move.
-    smoothness
-        Weight of the roughness, instead of the usual one.
+    config
+        Smoothness and stiffness, and whether the specimen may move.
     """
-    usual = _usual_objective(model, frames, noise, moving)
-    return usual if smoothness is None else replace(usual, roughness=smoothness)
-
-
-def _usual_objective(
-    model: ForwardModel, frames: torch.Tensor, noise: float, moving: bool
-) -> Objective:
+    usual = Objective(roughness=200.0)
     if model.nonnegative:
-        return Objective(roughness=PATTERNED) if model.patterned and moving else Objective()
-    contrast = math.sqrt(max((float(frames.cpu().double().std()) / noise) ** 2 - 1, 0.0))
-    if contrast >= LOW:
-        return Objective(roughness=200.0)
-    return Objective(roughness=20.0, bending=0.75, moving=0.0)
+        patterned = model.patterned and config.moving
+        usual = Objective(roughness=PATTERNED) if patterned else Objective()
+    elif is_faint(model, frames.cpu().double().std().item(), noise):
+        usual = Objective(roughness=20.0, bending=0.75, moving=0.0)
+    roughness = usual.roughness if config.smoothness is None else config.smoothness
+    return replace(usual, roughness=roughness, bending=config.stiffness * usual.bending)
+
+
+def is_faint(model: ForwardModel, deviation: float, noise: float) -> bool:
+    """Return whether a phase has a low contrast in its frames.
+
+    Parameters
+    ----------
+    model
+        The forward model.
+    deviation, noise
+        Standard deviations of the frames, and of their noise.
+    """
+    return not model.nonnegative and math.sqrt(max((deviation / noise) ** 2 - 1, 0.0)) < LOW
 
 
 def scene_penalty(
