@@ -112,6 +112,8 @@ class ReconstructSettings(TypedDict, total=False):
     bleaching: Extra
     unexplained: Extra
     folding: float
+    smoothness: float | None
+    stiffness: float
     motion_rate: float
     learning_rate: float
     neurons: int

@@ -116,7 +116,8 @@ class NSTMConfig(Config):
     restart: bool = setting(
         True,
         "If the motion has not converged, repeat the fit with a higher learning rate and, where "
-        "objects cross, several motions; compare small motion with a static scene.",
+        "objects cross, several motions; where phase is faint, with stiffer motion. Compare small "
+        "motion with a static scene.",
         advanced=True,
     )
     check_motion: bool = setting(
@@ -151,6 +152,21 @@ class NSTMConfig(Config):
         "Weight of the penalty on motion that folds the image over itself.",
         ge=0,
         le=100,
+        advanced=True,
+    )
+    smoothness: float | None = setting(
+        None,
+        "Weight of the smoothness of the scene: 10 keeps peaks, 200 keeps noise away. Leave empty "
+        "to choose it from the optics and the contrast.",
+        ge=0,
+        le=10_000,
+        advanced=True,
+    )
+    stiffness: float = setting(
+        1.0,
+        "Resistance of the motion to bending, relative to its default.",
+        gt=0,
+        le=1000,
         advanced=True,
     )
     motion_rate: float = setting(

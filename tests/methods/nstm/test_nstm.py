@@ -16,9 +16,9 @@ from napari_cellinr.fitting.saved.query import Query
 from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.io import write
 from napari_cellinr.methods import render
+from napari_cellinr.methods.nstm.attempts import _fades
 from napari_cellinr.methods.nstm.checks.report import explained_part
 from napari_cellinr.methods.nstm.conventional import conventional
-from napari_cellinr.methods.nstm.job import _fades
 from napari_cellinr.methods.nstm.plan import held_blocks, held_frames
 from napari_cellinr.methods.nstm.recording.noise import noise_map, noise_sd
 from napari_cellinr.methods.nstm.rendering.render import _weakest_contrast

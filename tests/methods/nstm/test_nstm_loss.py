@@ -1,6 +1,7 @@
 """The loss of the space-time model on few pixels: known answers, held-out pixels, decisions."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.optics import TimeLapse
+from napari_cellinr.methods.nstm.attempts import planned_attempts
 from napari_cellinr.methods.nstm.job import _is_better
 from napari_cellinr.methods.nstm.penalties import (
     NEGATIVE,
@@ -28,13 +30,33 @@ from napari_cellinr.optics.sim import SIMModel
 
 @pytest.mark.parametrize(
     ("light", "moving", "roughness"),
-    [(BlurModel, True, 10), (BlurModel, False, 10), (SIMModel, False, 10), (SIMModel, True, 200)],
+    [(BlurModel, True, 10), (BlurModel, False, 10), (SIMModel, False, 10), (SIMModel, True, 50)],
 )
 def test_light_is_smoothed_where_it_moves_under_a_pattern(light, moving, roughness):
     """Else detail of the scene explains what is left of its motion."""
     frames = torch.rand(9, 8, 8)
-    chosen = objective_for(light.__new__(light), frames, 0.1, moving=moving)
+    chosen = objective_for(light.__new__(light), frames, 0.1, NSTMConfig(moving=moving))
     assert chosen.roughness == roughness
+
+
+def test_smoothness_and_stiffness_take_the_place_of_the_usual_weights():
+    light, frames = BlurModel.__new__(BlurModel), torch.rand(9, 8, 8)
+    usual = objective_for(light, frames, 0.1, NSTMConfig())
+    chosen = objective_for(light, frames, 0.1, NSTMConfig(smoothness=3.0, stiffness=4.0))
+    assert chosen == replace(usual, roughness=3.0, bending=4 * usual.bending)
+
+
+@pytest.mark.parametrize(("noise", "faint"), [(0.1, False), (0.9, True)])
+def test_motion_of_faint_phase_is_fitted_stiffly_as_well(noise, faint):
+    """Held-out pixels choose the better one of both, or one as good, in five of six recordings."""
+    frames = np.random.default_rng(0).standard_normal((4, 16, 16)).astype(np.float32)
+    model = SimpleNamespace(nonnegative=False, patterned=False)
+    planned = SimpleNamespace(bad=np.zeros(frames.shape, bool), without={}, noise=noise)
+    measurement = SimpleNamespace(frames=frames, model=model)
+    tried = planned_attempts(measurement, NSTMConfig(motion_layers=1), planned)
+    stiffness = {name: config.stiffness for name, config, _ in tried}
+    assert stiffness.pop("stiffer motion", None) == (20.0 if faint else None)
+    assert set(stiffness.values()) == {1.0}
 
 
 def problem(change=0.0):

@@ -56,8 +56,8 @@ def test_a_stop_while_another_way_is_tried():
 
 def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
     none = dict.fromkeys(EXTRAS, False)
-    only = "napari_cellinr.methods.nstm.job._attempts"
-    monkeypatch.setattr(only, lambda _, config, without: [("as given", config, none)])
+    only = "napari_cellinr.methods.nstm.job.planned_attempts"
+    monkeypatch.setattr(only, lambda _, config, planned: [("as given", config, none)])
     fitted = stopped_in(2, movie(), steps=12, check_motion=False)
     assert fitted.report["attempts"][1]["attempt"] == "static"
     assert fitted.report["explained_by_motion"] is None
@@ -105,7 +105,7 @@ def test_the_attempt_with_the_lower_held_out_error_is_kept(slow_first, monkeypat
     none = dict.fromkeys(EXTRAS, False)
     attempts = [("slow", config.replace(learning_rate=1e-6), none), ("usual", config, none)]
     tried = attempts if slow_first else attempts[::-1]
-    monkeypatch.setattr("napari_cellinr.methods.nstm.job._attempts", lambda *_: tried)
+    monkeypatch.setattr("napari_cellinr.methods.nstm.job.planned_attempts", lambda *_: tried)
     fitted = reconstruct(movie(), steps=12, restart=False, check_motion=False)
     errors = [attempt["held_out"] for attempt in fitted.report["attempts"]]
     assert len(errors) == 2

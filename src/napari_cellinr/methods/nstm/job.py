@@ -6,8 +6,6 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
@@ -16,6 +14,7 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
+from napari_cellinr.methods.nstm.attempts import LAYERS, STIFFER, planned_attempts
 from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
@@ -34,7 +33,6 @@ from napari_cellinr.methods.nstm.layers.choice import (
 )
 from napari_cellinr.methods.nstm.layers.start import (
     CROSSING,
-    can_have_layers,
     check_layers,
     start_layers,
 )
@@ -58,8 +56,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
-
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.checkpoint import Checkpoint
@@ -77,24 +73,11 @@ RESERVE = 0.85
 
 UNCHECKED = "The motion was not checked by fits to halves of the pixels, since {}."
 
-FASTER = 3.0
-"""Factor for the learning rate of the motion in a restart."""
-
 FOLLOWING = "following the motion"
 """Caption for users."""
 
-LAYERS = "with layers"
-"""Name of the attempt with several layers, whose number depends on what crosses."""
-
-UNEVEN = 0.02
-"""Relative variation of the mean brightness of frames above which gains are fitted."""
-
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
-
-FEW, STRAIGHT = 4, 0.8
-"""Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
-
 
 ROLES = ("result", "motion", "speed", "confidence", "motion-error")
 """Role of each image; without a check of the motion, there is no last one."""
@@ -130,7 +113,7 @@ def reconstruct_job(
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     check_layers(config, measurement.model)
-    attempts = _attempts(measurement, config, plan(measurement, config).without)
+    attempts = planned_attempts(measurement, config, plan(measurement, config))
     layered = any(name == LAYERS for name, _, _ in attempts)
     ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
     most = len(attempts) + (config.moving and config.restart) * (1 + ways)
@@ -173,7 +156,8 @@ def reconstruct_job(
         return found
 
     for name, settings, extras in attempts:
-        if best is not None and (ended_early(tried) or _explains(best)):
+        stiffer = name == STIFFER
+        if best is not None and (ended_early(tried) or (_explains(best) and not stiffer)):
             break
         if name == LAYERS:
             assert best is not None
@@ -183,7 +167,8 @@ def reconstruct_job(
                 best = better_of(best, spare)
             continue
         found = yield from attempt(name, with_layers_of(best, settings), extras)
-        if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
+        worth_it = 1.0 if stiffer else WORTH_IT  # a simpler motion needs no margin
+        if best is None or found[1].held_out < worth_it * best[1].held_out:
             best = found
     assert best is not None
     unchecked: list[str] = []
@@ -338,44 +323,6 @@ def _compared(
     if not moves:
         best[0].rejected = moving[0].halves
     return best
-
-
-def _attempts(
-    measurement: Measurement, config: NSTMConfig, without: Mapping[int, str]
-) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
-    """Return the fits to try in turn, until one explains the frames."""
-    given = {name: getattr(config, name) == "on" for name in EXTRAS}
-    attempts = [("as given", config, given)]
-    if config.moving and config.restart:
-        faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
-        attempts.append(("faster motion", faster, given))
-    frames = measurement.frames
-    good = np.delete(frames, list(without), axis=0)
-    means = good.mean(axis=tuple(range(1, frames.ndim)))
-    fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
-    if fades and not given["bleaching"]:
-        attempts.append(("with bleaching", config, {**given, "bleaching": True}))
-    uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
-    more = {
-        "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
-        "bleaching": given["bleaching"],
-        "unexplained": given["unexplained"] or config.unexplained == "auto",
-    }
-    several = config.motion_layers == "auto" and can_have_layers(measurement.model)
-    if several and config.moving and config.restart:
-        attempts.append((LAYERS, config, given))
-    if more != given:
-        attempts.append(("with what motion does not explain", config, more))
-    return attempts
-
-
-def _fades(means: NDArray[np.floating]) -> bool:
-    """Return whether frames get darker along an exponential curve, by their mean brightness."""
-    if len(means) < FEW or means.min() <= 0:
-        return False
-    logarithm, time = np.log(means), np.linspace(0, 1, len(means))
-    slope, _ = np.polyfit(time, logarithm, 1)
-    return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
 
 
 def _may_rest(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:

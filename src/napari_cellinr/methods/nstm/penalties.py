@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,10 +13,19 @@ from napari_cellinr.fields.warp import bending, folding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.methods.nstm.plan import Plan
     from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["OBJECTIVE_0_1", "Objective", "motion_penalty", "objective_for", "scene_penalty"]
+__all__ = [
+    "OBJECTIVE_0_1",
+    "SMOOTHER",
+    "Objective",
+    "is_faint",
+    "motion_penalty",
+    "objective_for",
+    "scene_penalty",
+]
 
 KNEE = 0.04
 """Bending in the same unit that is no more than noise."""
@@ -59,19 +68,23 @@ OBJECTIVE_0_1 = Objective(roughness=200.0, is_even=False)
 """That of version 0.1, with which fits of that version are continued."""
 
 
+PATTERNED, SMOOTHER = 50.0, 200.0
+"""Roughness of light that moves under a pattern, and where the first fit does not explain it."""
+
 LOW = 2.0
 """Contrast of frames in standard deviations of their noise, below which it is low."""
 
 
 def objective_for(
-    model: ForwardModel, frames: torch.Tensor, noise: float, *, moving: bool = True
+    model: ForwardModel, frames: torch.Tensor, noise: float, config: NSTMConfig
 ) -> Objective:
     """Return the weights for a recording.
 
     Images of light are hardly smoothed, since that would flatten their peaks. A phase is, since its
     coarse parts are hardly transmitted; but where its contrast is low, roughness and a penalty on
     displacements would keep the specimen at rest, and noise would bend the motion. If the specimen
-    moves under a pattern of light, detail of the scene would explain what is left of its motion.
+    moves under a pattern of light, detail of the scene explains a part of what is left of its
+    motion: `SMOOTHER` is for fits that do not follow it.
 
     Parameters
     ----------
@@ -81,15 +94,30 @@ def objective_for(
         The raw frames.
     noise
         Standard deviation of their noise, in their unit.
-    moving
-        Whether the specimen may move.
+    config
+        Smoothness and stiffness, and whether the specimen may move.
     """
+    usual = Objective(roughness=200.0)
     if model.nonnegative:
-        return Objective(roughness=200.0) if model.patterned and moving else Objective()
-    contrast = math.sqrt(max((float(frames.cpu().double().std()) / noise) ** 2 - 1, 0.0))
-    if contrast >= LOW:
-        return Objective(roughness=200.0)
-    return Objective(roughness=20.0, bending=0.75, moving=0.0)
+        patterned = model.patterned and config.moving
+        usual = Objective(roughness=PATTERNED) if patterned else Objective()
+    elif is_faint(model, frames.cpu().double().std().item(), noise):
+        usual = Objective(roughness=20.0, bending=0.75, moving=0.0)
+    roughness = usual.roughness if config.smoothness is None else config.smoothness
+    return replace(usual, roughness=roughness, bending=config.stiffness * usual.bending)
+
+
+def is_faint(model: ForwardModel, deviation: float, noise: float) -> bool:
+    """Return whether a phase has a low contrast in its frames.
+
+    Parameters
+    ----------
+    model
+        The forward model.
+    deviation, noise
+        Standard deviations of the frames, and of their noise.
+    """
+    return not model.nonnegative and math.sqrt(max((deviation / noise) ** 2 - 1, 0.0)) < LOW
 
 
 def scene_penalty(

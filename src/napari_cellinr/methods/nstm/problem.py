@@ -131,7 +131,7 @@ class NSTMProblem(Problem):
         self.extra = nn.Parameter(torch.zeros(extra, device=device))
         self.unexplained, self.recompute = unexplained, recompute
         seen = self.frames[~bad]
-        self.objective = objective_for(self.optics, seen, plan.noise, moving=config.moving)
+        self.objective = objective_for(self.optics, seen, plan.noise, config)
         self.part_seen = part_seen(layers=plan.shape.layers, nonnegative=self.optics.nonnegative)
         self.halves: Halves | None = None
         self.rejected: Halves | None = None

@@ -1,0 +1,89 @@
+"""Which fits are tried in turn, until one explains the frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.methods.nstm.layers.start import can_have_layers
+from napari_cellinr.methods.nstm.penalties import SMOOTHER, is_faint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellinr.acquisition import Measurement
+    from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.methods.nstm.plan import Plan
+
+__all__ = ["LAYERS", "STIFFER", "planned_attempts"]
+
+FASTER = 3.0
+"""Factor for the learning rate of the motion in a restart."""
+
+STIFFER, STIFF = "stiffer motion", 20.0
+"""Name of the attempt in which motion bends little, and how much less."""
+
+LAYERS = "with layers"
+"""Name of the attempt with several layers, whose number depends on what crosses."""
+
+UNEVEN = 0.02
+"""Relative variation of the mean brightness of frames above which gains are fitted."""
+
+FEW, STRAIGHT = 4, 0.8
+"""Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
+
+
+def planned_attempts(
+    measurement: Measurement, config: NSTMConfig, planned: Plan
+) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
+    """Return the fits to try in turn, until one explains the frames: name, settings, extras.
+
+    Parameters
+    ----------
+    measurement
+        The frames, and how they were recorded.
+    config
+        The settings.
+    planned
+        Of the first fit: noise, and frames that are left out.
+    """
+    given = {name: getattr(config, name) == "on" for name in EXTRAS}
+    attempts = [("as given", config, given)]
+    frames = measurement.frames
+    good = np.delete(frames, list(planned.without), axis=0)
+    deviation = float(frames[~planned.bad].std(dtype=float))
+    if config.moving and config.restart and is_faint(measurement.model, deviation, planned.noise):
+        stiffer = config.replace(stiffness=min(1000.0, STIFF * config.stiffness))
+        attempts.append((STIFFER, stiffer, given))
+    if config.moving and measurement.model.patterned and config.smoothness is None:
+        config = config.replace(smoothness=SMOOTHER)
+    if config.moving and config.restart:
+        faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
+        attempts.append(("faster motion", faster, given))
+    means = good.mean(axis=tuple(range(1, frames.ndim)))
+    fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
+    if fades and not given["bleaching"]:
+        attempts.append(("with bleaching", config, {**given, "bleaching": True}))
+    uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
+    more = {
+        "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
+        "bleaching": given["bleaching"],
+        "unexplained": given["unexplained"] or config.unexplained == "auto",
+    }
+    several = config.motion_layers == "auto" and can_have_layers(measurement.model)
+    if several and config.moving and config.restart:
+        attempts.append((LAYERS, config, given))
+    if more != given:
+        attempts.append(("with what motion does not explain", config, more))
+    return attempts
+
+
+def _fades(means: NDArray[np.floating]) -> bool:
+    """Return whether frames get darker along an exponential curve, by their mean brightness."""
+    if len(means) < FEW or means.min() <= 0:
+        return False
+    logarithm, time = np.log(means), np.linspace(0, 1, len(means))
+    slope, _ = np.polyfit(time, logarithm, 1)
+    return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
