@@ -6,8 +6,6 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
@@ -16,14 +14,16 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
+from napari_cellinr.methods.nstm.attempts import LAYERS, attempts_for, layers_left
+from napari_cellinr.methods.nstm.checks.conventional import conventional_warnings
+from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
     UNSEEN,
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, check_steps
+from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, lasting, later_steps
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -32,12 +32,7 @@ from napari_cellinr.methods.nstm.layers.choice import (
     proposed_layers,
     with_layers_of,
 )
-from napari_cellinr.methods.nstm.layers.start import (
-    CROSSING,
-    can_have_layers,
-    check_layers,
-    start_layers,
-)
+from napari_cellinr.methods.nstm.layers.start import CROSSING, check_layers, start_layers
 from napari_cellinr.methods.nstm.phases.choice import better_by_parts
 from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
 from napari_cellinr.methods.nstm.phases.start import (
@@ -58,8 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
-
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.fitting.checkpoint import Checkpoint
@@ -77,23 +70,11 @@ RESERVE = 0.85
 
 UNCHECKED = "The motion was not checked by fits to halves of the pixels, since {}."
 
-FASTER = 3.0
-"""Factor for the learning rate of the motion in a restart."""
-
 FOLLOWING = "following the motion"
 """Caption for users."""
 
-LAYERS = "with layers"
-"""Name of the attempt with several layers, whose number depends on what crosses."""
-
-UNEVEN = 0.02
-"""Relative variation of the mean brightness of frames above which gains are fitted."""
-
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
-
-FEW, STRAIGHT = 4, 0.8
-"""Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
 
 
 ROLES = ("result", "motion", "speed", "confidence", "motion-error")
@@ -130,13 +111,14 @@ def reconstruct_job(
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     check_layers(config, measurement.model)
-    attempts = _attempts(measurement, config, plan(measurement, config).without)
+    attempts = attempts_for(measurement, config, plan(measurement, config).without)
     layered = any(name == LAYERS for name, _, _ in attempts)
     ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
     most = len(attempts) + (config.moving and config.restart) * (1 + ways)
     best: tuple[NSTMProblem, Outcome] | None = None
     spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
+    left: list[bool] = []
 
     def attempt(
         name: str,
@@ -147,8 +129,7 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
-        others = max(0, attempts_of(source, settings) - len(tried) - 1)
-        named = partial(lasting, later=check_steps(settings) + others * settings.steps)
+        named = partial(lasting, later=later_steps(settings, left))
         while found is None:
             try:
                 with (
@@ -172,7 +153,8 @@ def reconstruct_job(
         )
         return found
 
-    for name, settings, extras in attempts:
+    for number, (name, settings, extras) in enumerate(attempts):
+        left = layers_left(attempts, number, attempts_of(source, config))
         if best is not None and (ended_early(tried) or _explains(best)):
             break
         if name == LAYERS:
@@ -186,6 +168,7 @@ def reconstruct_job(
         if best is None or found[1].held_out < WORTH_IT * best[1].held_out:
             best = found
     assert best is not None
+    left = []
     unchecked: list[str] = []
     if _can_be_checked(best, config) and not ended_early(tried):
         why = ""
@@ -226,6 +209,8 @@ def reconstruct_job(
     assert images is not None
     roles = ROLES[: len(images)]
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
+    if outcome.stopped == "steps" and not ended_early(tried):
+        report["warnings"] += yield from conventional_warnings(problem, monitor)
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     if config.moving:
@@ -338,44 +323,6 @@ def _compared(
     if not moves:
         best[0].rejected = moving[0].halves
     return best
-
-
-def _attempts(
-    measurement: Measurement, config: NSTMConfig, without: Mapping[int, str]
-) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
-    """Return the fits to try in turn, until one explains the frames."""
-    given = {name: getattr(config, name) == "on" for name in EXTRAS}
-    attempts = [("as given", config, given)]
-    if config.moving and config.restart:
-        faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
-        attempts.append(("faster motion", faster, given))
-    frames = measurement.frames
-    good = np.delete(frames, list(without), axis=0)
-    means = good.mean(axis=tuple(range(1, frames.ndim)))
-    fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
-    if fades and not given["bleaching"]:
-        attempts.append(("with bleaching", config, {**given, "bleaching": True}))
-    uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
-    more = {
-        "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
-        "bleaching": given["bleaching"],
-        "unexplained": given["unexplained"] or config.unexplained == "auto",
-    }
-    several = config.motion_layers == "auto" and can_have_layers(measurement.model)
-    if several and config.moving and config.restart:
-        attempts.append((LAYERS, config, given))
-    if more != given:
-        attempts.append(("with what motion does not explain", config, more))
-    return attempts
-
-
-def _fades(means: NDArray[np.floating]) -> bool:
-    """Return whether frames get darker along an exponential curve, by their mean brightness."""
-    if len(means) < FEW or means.min() <= 0:
-        return False
-    logarithm, time = np.log(means), np.linspace(0, 1, len(means))
-    slope, _ = np.polyfit(time, logarithm, 1)
-    return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
 
 
 def _may_rest(best: tuple[NSTMProblem, Outcome], config: NSTMConfig) -> bool:

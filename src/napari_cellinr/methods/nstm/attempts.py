@@ -1,0 +1,103 @@
+"""Which fits are tried in turn, until one explains the frames."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from operator import or_
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.methods.nstm.layers.start import can_have_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_cellinr.acquisition import Measurement
+    from napari_cellinr.config.nstm import NSTMConfig
+
+    Attempt = tuple[str, NSTMConfig, dict[str, bool]]
+
+__all__ = ["FASTER", "LAYERS", "attempts_for", "layers_left"]
+
+FASTER = 3.0
+"""Factor for the learning rate of the motion in a restart."""
+
+LAYERS = "with layers"
+"""Name of the attempt with several layers, whose number depends on what crosses."""
+
+UNEVEN = 0.02
+"""Relative variation of the mean brightness of frames above which gains are fitted."""
+
+FEW, STRAIGHT = 4, 0.8
+"""Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
+
+
+def attempts_for(
+    measurement: Measurement, config: NSTMConfig, without: Mapping[int, str]
+) -> list[Attempt]:
+    """Return the fits to try in turn, until one explains the frames.
+
+    Parameters
+    ----------
+    measurement
+        Forward model and raw frames.
+    config
+        The settings.
+    without
+        What is wrong with the frames that are left out, by their position.
+    """
+    given = {name: getattr(config, name) == "on" for name in EXTRAS}
+    attempts = [("as given", config, given)]
+    if config.moving and config.restart:
+        faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
+        attempts.append(("faster motion", faster, given))
+    frames = measurement.frames
+    good = np.delete(frames, list(without), axis=0)
+    means = good.mean(axis=tuple(range(1, frames.ndim)))
+    fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
+    if fades and not given["bleaching"]:
+        attempts.append(("with bleaching", config, {**given, "bleaching": True}))
+    uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
+    more = {
+        "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
+        "bleaching": given["bleaching"],
+        "unexplained": given["unexplained"] or config.unexplained == "auto",
+    }
+    several = config.motion_layers == "auto" and can_have_layers(measurement.model)
+    if several and config.moving and config.restart:
+        attempts.append((LAYERS, config, given))
+    if more != given:
+        attempts.append(("with what motion does not explain", config, more))
+    return attempts
+
+
+def layers_left(attempts: Sequence[Attempt], number: int, usual: int) -> list[bool]:
+    """Return for each fit that is expected after one whether it has several layers.
+
+    Parameters
+    ----------
+    attempts
+        What `attempts_for` returned.
+    number
+        Of the present fit, from 0. If the first one has not explained the frames, all that are
+        left are expected: a time left that gets longer with every fit is of no use.
+    usual
+        How many most recordings of this kind need.
+    """
+    if number == 0:
+        return [False] * (usual - 1)
+    left = (name == LAYERS for name, _, _ in attempts[number + 1 :])
+    return list(accumulate(left, or_))  # later fits have the layers of the best one
+
+
+def _fades(means: NDArray[np.floating]) -> bool:
+    """Return whether frames get darker along an exponential curve, by their mean brightness."""
+    if len(means) < FEW or means.min() <= 0:
+        return False
+    logarithm, time = np.log(means), np.linspace(0, 1, len(means))
+    slope, _ = np.polyfit(time, logarithm, 1)
+    return bool(slope < -UNEVEN and np.corrcoef(time, logarithm)[0, 1] ** 2 > STRAIGHT)
