@@ -60,6 +60,8 @@ def test_wiener_is_sharper_than_wide_field():
     wide = correlation(widefield[inner], scene[inner])
     assert sharp > wide + 0.2
     assert sharp > 0.85
+    bright = wiener(model, frames, 0.02)[inner].mean() / scene[inner].mean()
+    assert float(bright) == pytest.approx(1, abs=0.05)
 
 
 def test_windows_take_the_newest_frame_of_each_pattern():

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from napari_cellinr.optics.dpc import DPCModel
     from napari_cellinr.optics.sim import SIMModel
 
-__all__ = ["moving_window", "tikhonov", "total_variation", "wiener", "windows"]
+__all__ = ["FADED", "moving_window", "tikhonov", "total_variation", "wiener", "windows"]
+
+FADED = 10
+"""Pixels along each edge over which frames fade to 0 before they are filtered."""
 
 
 def tikhonov(model: DPCModel, frames: torch.Tensor, weight: float = 1e-4) -> torch.Tensor:
@@ -67,7 +70,7 @@ def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.
     size = model.data_shape[1:]
     phases, contrasts = model.phases.double(), model.contrasts.double()
     active = contrasts > 0
-    bands = separate(_padded(model, taper(frames, 10)), phases, active)
+    bands = separate(_padded(model, taper(frames, FADED)), phases, active)
     transfers = full_transfer(model.transfers.to(torch.complex128), size[-1])
     axes = tuple(range(-len(size), 0))
     blurs = upsample(torch.fft.ifftn(transfers, dim=axes), model.scene_shape[-2:])
@@ -83,7 +86,8 @@ def wiener(model: SIMModel, frames: torch.Tensor, noise: float = 0.05) -> torch.
             sums = _add_band(sums, band, blur, [side * k for k in carrier], model)
     mask = _apodisation(model, fine.shape[-2:])
     spectrum = sums[0] / (sums[1] + noise**2) * mask
-    scene = torch.fft.ifftn(spectrum, dim=axes).real
+    # Blurs have the values of coarser pixels, so that their sum is larger by this factor than 1.
+    scene = math.prod(model.zoom[-2:]) * torch.fft.ifftn(spectrum, dim=axes).real
     return crop(scene, (*model.padding[:-2], 0, 0), (*size[:-2], *scene.shape[-2:]))
 
 

@@ -16,12 +16,11 @@ from napari_cellinr.fitting.saved.query import Query
 from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.nstm.checks import halves
 from napari_cellinr.methods.nstm.checks.halves import (
-    _of_blocks,
-    lasting,
+    of_blocks,
     predicts_better,
 )
 from napari_cellinr.methods.nstm.checks.parts import error_of, part_seen, parts_of
-from napari_cellinr.methods.nstm.costs import cost
+from napari_cellinr.methods.nstm.costs import cost, lasting
 from napari_cellinr.methods.nstm.plan import plan
 
 
@@ -150,7 +149,7 @@ def test_a_part_that_moves_is_enough(monkeypatch, moving, size, small):
 def test_pixels_of_one_block_are_one_witness():
     values = torch.zeros(1, 32, 32)
     values[0, :4, :4] = 7
-    means = _of_blocks(values, Errors(values).held)
+    means = of_blocks(values, Errors(values).held)
     assert len(means) == 32
     assert means.max() == 7
     assert (means > 0).sum() == 1

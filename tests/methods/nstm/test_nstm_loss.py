@@ -11,7 +11,7 @@ import torch
 from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.optics import TimeLapse
-from napari_cellinr.methods.nstm.attempts import planned_attempts
+from napari_cellinr.methods.nstm.attempts import attempts_for
 from napari_cellinr.methods.nstm.job import _is_better
 from napari_cellinr.methods.nstm.penalties import (
     NEGATIVE,
@@ -53,7 +53,7 @@ def test_motion_of_faint_phase_is_fitted_stiffly_as_well(noise, faint):
     model = SimpleNamespace(nonnegative=False, patterned=False)
     planned = SimpleNamespace(bad=np.zeros(frames.shape, bool), without={}, noise=noise)
     measurement = SimpleNamespace(frames=frames, model=model)
-    tried = planned_attempts(measurement, NSTMConfig(motion_layers=1), planned)
+    tried = attempts_for(measurement, NSTMConfig(motion_layers=1), planned)
     stiffness = {name: config.stiffness for name, config, _ in tried}
     assert stiffness.pop("stiffer motion", None) == (20.0 if faint else None)
     assert set(stiffness.values()) == {1.0}

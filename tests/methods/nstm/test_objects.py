@@ -191,7 +191,7 @@ def test_a_better_fit_with_several_images_is_not_compared_with_the_one_before(
     none = dict.fromkeys(EXTRAS, False)
     tried = ("as given", job.LAYERS, "more")
     monkeypatch.setattr(
-        job, "planned_attempts", lambda _, config, planned: [(name, config, none) for name in tried]
+        job, "attempts_for", lambda _, config, planned: [(name, config, none) for name in tried]
     )
     monkeypatch.setattr(job, "better_of", lambda one, layers, **_: layers)
     monkeypatch.setattr(job, "WORTH_IT", 100.0)

@@ -9,7 +9,9 @@ from napari_cellinr.api import iter_reconstruct
 from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.saved.stored import header_of, stored
 from napari_cellinr.methods.nstm import job
+from napari_cellinr.methods.nstm.attempts import LAYERS, layers_left
 from napari_cellinr.methods.nstm.checks import halves
+from napari_cellinr.methods.nstm.costs import EACH_LAYER, check_steps, lasting, later_steps
 from napari_cellinr.runs.warm_start import continue_fit, warm_start
 
 
@@ -56,7 +58,7 @@ def test_a_stop_while_another_way_is_tried():
 
 def test_a_scene_at_rest_that_was_not_finished_is_no_measure(monkeypatch):
     none = dict.fromkeys(EXTRAS, False)
-    only = "napari_cellinr.methods.nstm.job.planned_attempts"
+    only = "napari_cellinr.methods.nstm.job.attempts_for"
     monkeypatch.setattr(only, lambda _, config, planned: [("as given", config, none)])
     fitted = stopped_in(2, movie(), steps=12, check_motion=False)
     assert fitted.report["attempts"][1]["attempt"] == "static"
@@ -105,7 +107,7 @@ def test_the_attempt_with_the_lower_held_out_error_is_kept(slow_first, monkeypat
     none = dict.fromkeys(EXTRAS, False)
     attempts = [("slow", config.replace(learning_rate=1e-6), none), ("usual", config, none)]
     tried = attempts if slow_first else attempts[::-1]
-    monkeypatch.setattr("napari_cellinr.methods.nstm.job.planned_attempts", lambda *_: tried)
+    monkeypatch.setattr("napari_cellinr.methods.nstm.job.attempts_for", lambda *_: tried)
     fitted = reconstruct(movie(), steps=12, restart=False, check_motion=False)
     errors = [attempt["held_out"] for attempt in fitted.report["attempts"]]
     assert len(errors) == 2
@@ -131,3 +133,48 @@ def test_every_fit_begins_without_the_memory_of_the_one_before(monkeypatch):
     reconstruct(movie(size=16), steps=2)
     assert calls[-1] == "given back"
     assert calls.count("fitted") >= 4
+
+
+def test_the_time_left_counts_all_attempts_once_the_first_has_failed(monkeypatch):
+    """It does not get longer when the next attempt begins."""
+    begun = []
+
+    def noted(progress, later):
+        if progress.step == 1:
+            begun.append(later)
+        return lasting(progress, later)
+
+    monkeypatch.setattr(job, "lasting", noted)
+    monkeypatch.setattr(job, "_explains", lambda _: False)
+    fitted = reconstruct(movie(), steps=12, motion_layers=1)
+    names = [one["attempt"] for one in fitted.report["attempts"]]
+    assert names[:3] == ["as given", "faster motion", "with what motion does not explain"]
+    check = check_steps(NSTMConfig(steps=12))
+    assert check == 18
+    assert begun[:3] == [check, 12 + check, check]
+
+
+@pytest.mark.parametrize("layers", [2, 3, 4])
+def test_the_time_left_does_not_get_longer_when_layers_are_tried(layers):
+    """Steps of the present attempt and of what follows, each in the time of one with one motion."""
+    one = NSTMConfig(steps=100)
+    several = one.replace(motion_layers=layers)
+    fits = [("as given", one), ("faster motion", one), (LAYERS, several), ("more", several)]
+    attempts = [(name, config, {}) for name, config in fits]
+    left = []
+    for number, (_, config) in enumerate(fits):
+        later = later_steps(config, layers_left(attempts, number, 1))
+        each = 1 + EACH_LAYER * (config.fixed_layers() - 1)
+        left.append(each * (config.steps + later))
+    assert left[0] == 100 + 150
+    assert left[1] == 100 + 2 * 250 + 350
+    assert left[1] > left[2] > left[3]
+    each = 1 + EACH_LAYER * (layers - 1)
+    assert left[3] == pytest.approx(100 * each + 50 * (2 + 2 * each))
+
+
+def test_the_first_fit_of_a_volume_expects_those_that_most_volumes_need():
+    attempts = [(name, NSTMConfig(), {}) for name in ("as given", "faster motion", "more")]
+    assert layers_left(attempts, 0, 3) == [False, False]
+    assert layers_left(attempts, 1, 3) == [False]
+    assert layers_left(attempts, 2, 3) == []

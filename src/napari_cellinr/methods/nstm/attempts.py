@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import or_
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +13,17 @@ from napari_cellinr.methods.nstm.layers.start import can_have_layers
 from napari_cellinr.methods.nstm.penalties import SMOOTHER, is_faint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.methods.nstm.plan import Plan
 
-__all__ = ["LAYERS", "STIFFER", "planned_attempts"]
+    Attempt = tuple[str, NSTMConfig, dict[str, bool]]
+
+__all__ = ["FASTER", "LAYERS", "STIFFER", "attempts_for", "layers_left"]
 
 FASTER = 3.0
 """Factor for the learning rate of the motion in a restart."""
@@ -35,9 +41,7 @@ FEW, STRAIGHT = 4, 0.8
 """Smallest number of frames, and smallest R² of an exponential curve, to fit bleaching."""
 
 
-def planned_attempts(
-    measurement: Measurement, config: NSTMConfig, planned: Plan
-) -> list[tuple[str, NSTMConfig, dict[str, bool]]]:
+def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) -> list[Attempt]:
     """Return the fits to try in turn, until one explains the frames: name, settings, extras.
 
     Parameters
@@ -78,6 +82,27 @@ def planned_attempts(
     if more != given:
         attempts.append(("with what motion does not explain", config, more))
     return attempts
+
+
+def layers_left(attempts: Sequence[Attempt], number: int, usual: int) -> list[bool]:
+    """Return for each fit that is expected after one whether it has several layers.
+
+    Parameters
+    ----------
+    attempts
+        What `attempts_for` returned.
+    number
+        Of the present fit, from 0. If the first one has not explained the frames, all that are
+        left are expected: a time left that gets longer with every fit is of no use. A stiffer
+        motion is always tried.
+    usual
+        How many most recordings of this kind need.
+    """
+    always = sum(name == STIFFER for name, _, _ in attempts[number + 1 :])
+    if number == 0 or attempts[number][0] == STIFFER:
+        return [False] * (usual - 1 + always)
+    left = (name == LAYERS for name, _, _ in attempts[number + 1 :])
+    return list(accumulate(left, or_))  # later fits have the layers of the best one
 
 
 def _fades(means: NDArray[np.floating]) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellinr.config import NSTMConfig
     from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["conventional"]
+__all__ = ["conventional", "scenes_of"]
 
 STEPS = 60
 """Steps of the deconvolution."""
@@ -47,7 +47,7 @@ def conventional(image: Image, config: NSTMConfig) -> Image:
     image = motion_source(image, config)
     measurement = prepare(image, config.optics)
     model = measurement.model
-    found, sets = _scenes(measurement)
+    found, sets = scenes_of(measurement)
     scenes = np.stack(found) * np.float32(measurement.unit)
     if scenes.ndim > len(model.zoom) + 1 and scenes.shape[1] == 1:
         scenes = scenes[:, 0]
@@ -83,8 +83,14 @@ def _moments(model: ForwardModel, sets: list[list[int]]) -> tuple[float, float]:
     return middles[0], max((middles[-1] - middles[0]) / (len(middles) - 1), 1e-9)
 
 
-def _scenes(measurement: Measurement) -> tuple[list[NDArray[np.float32]], list[list[int]]]:
-    """Return a scene for each set of frames, float32, and the numbers of these frames."""
+def scenes_of(measurement: Measurement) -> tuple[list[NDArray[np.float32]], list[list[int]]]:
+    """Return a scene for each set of frames, float32, and the numbers of these frames.
+
+    Parameters
+    ----------
+    measurement
+        Forward model and frames, on the CPU.
+    """
     import torch
 
     from napari_cellinr.classic.deconvolve import (

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_cellinr.config.nstm import MOST_LAYERS
 from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.resources.available import available_memory
 from napari_cellinr.methods.method import Cost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_cellinr.config import NSTMConfig
+    from napari_cellinr.fitting.problem import Progress
     from napari_cellinr.image import Image
 
-__all__ = ["SHORTER", "attempts_of", "check_memory", "check_steps", "cost", "usual_steps"]
+__all__ = [
+    "SHORTER",
+    "attempts_of",
+    "check_memory",
+    "check_steps",
+    "cost",
+    "lasting",
+    "later_steps",
+    "usual_steps",
+]
 
 MOVING, RESTING = 2, 1
 """Fits that check a motion: to two parts of the pixels, and to the first one at rest; of a phase
@@ -179,6 +193,44 @@ def check_steps(config: NSTMConfig) -> float:
     both = config.fixed_layers() > 1 or config.optics.kind == "dpc"
     resting = 2 * RESTING if both else RESTING
     return SHORTER * config.steps * (resting + MOVING * _layers(config))
+
+
+def lasting(progress: Progress, later: float) -> Progress:
+    """Return progress whose remaining time is that of the job, with later fits.
+
+    Parameters
+    ----------
+    progress
+        Of a fit.
+    later
+        Number of steps of the later ones.
+    """
+    left = progress.steps - progress.step
+    if progress.eta is None or left <= 0:
+        return progress
+    return replace(progress, eta=progress.eta * (1 + later / left), is_of_job=True)
+
+
+def later_steps(config: NSTMConfig, left: Sequence[bool]) -> float:
+    """Return the steps that follow a fit, the check included, in steps of that fit.
+
+    All attempts that are left count, although the next one may explain the frames: a time that
+    gets shorter is better than one that gets longer. Those with layers have the most, as has the
+    check then, until it is known how many there are.
+
+    Parameters
+    ----------
+    config
+        The settings of the fit.
+    left
+        For each attempt that follows, whether it has several layers.
+    """
+    fits = [
+        config.replace(motion_layers=max(MOST_LAYERS * several, config.fixed_layers()))
+        for several in left
+    ]
+    steps = config.steps * sum(map(_layers, fits)) + check_steps(fits[-1] if fits else config)
+    return steps / _layers(config)
 
 
 def _layers(config: NSTMConfig) -> float:

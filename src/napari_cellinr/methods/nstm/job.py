@@ -14,15 +14,21 @@ from napari_cellinr.fitting.problem import REACHED, Fitted
 from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after, give_back
 from napari_cellinr.fitting.saved.stored import digest, geometry
-from napari_cellinr.methods.nstm.attempts import LAYERS, STIFFER, planned_attempts
-from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant, lasting
+from napari_cellinr.methods.nstm.attempts import (
+    LAYERS,
+    STIFFER,
+    attempts_for,
+    layers_left,
+)
+from napari_cellinr.methods.nstm.checks.conventional import conventional_warnings
+from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant
 from napari_cellinr.methods.nstm.checks.report import (
     AT_THE_FLOOR,
     UNSEEN,
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, check_steps
+from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, lasting, later_steps
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -31,11 +37,7 @@ from napari_cellinr.methods.nstm.layers.choice import (
     proposed_layers,
     with_layers_of,
 )
-from napari_cellinr.methods.nstm.layers.start import (
-    CROSSING,
-    check_layers,
-    start_layers,
-)
+from napari_cellinr.methods.nstm.layers.start import CROSSING, check_layers, start_layers
 from napari_cellinr.methods.nstm.phases.choice import better_by_parts
 from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
 from napari_cellinr.methods.nstm.phases.start import (
@@ -79,6 +81,7 @@ FOLLOWING = "following the motion"
 LARGE = 3.0
 """Displacement in voxels of the scene above which motion is not compared with a static image."""
 
+
 ROLES = ("result", "motion", "speed", "confidence", "motion-error")
 """Role of each image; without a check of the motion, there is no last one."""
 
@@ -113,13 +116,14 @@ def reconstruct_job(
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     check_layers(config, measurement.model)
-    attempts = planned_attempts(measurement, config, plan(measurement, config))
+    attempts = attempts_for(measurement, config, plan(measurement, config))
     layered = any(name == LAYERS for name, _, _ in attempts)
     ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
     most = len(attempts) + (config.moving and config.restart) * (1 + ways)
     best: tuple[NSTMProblem, Outcome] | None = None
     spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
+    left: list[bool] = []
 
     def attempt(
         name: str,
@@ -130,8 +134,7 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
-        others = max(0, attempts_of(source, settings) - len(tried) - 1)
-        named = partial(lasting, later=check_steps(settings) + others * settings.steps)
+        named = partial(lasting, later=later_steps(settings, left))
         while found is None:
             try:
                 with (
@@ -155,7 +158,8 @@ def reconstruct_job(
         )
         return found
 
-    for name, settings, extras in attempts:
+    for number, (name, settings, extras) in enumerate(attempts):
+        left = layers_left(attempts, number, attempts_of(source, config))
         stiffer = name == STIFFER
         if best is not None and (ended_early(tried) or (_explains(best) and not stiffer)):
             break
@@ -171,6 +175,7 @@ def reconstruct_job(
         if best is None or found[1].held_out < worth_it * best[1].held_out:
             best = found
     assert best is not None
+    left = []
     unchecked: list[str] = []
     if _can_be_checked(best, config) and not ended_early(tried):
         why = ""
@@ -211,6 +216,8 @@ def reconstruct_job(
     assert images is not None
     roles = ROLES[: len(images)]
     report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
+    if outcome.stopped == "steps" and not ended_early(tried):
+        report["warnings"] += yield from conventional_warnings(problem, monitor)
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
     if config.moving:

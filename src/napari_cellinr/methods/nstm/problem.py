@@ -151,13 +151,8 @@ class NSTMProblem(Problem):
         usual = {"betas": (0.9, 0.99), "eps": 1e-15}
         rate = self.config.learning_rate
         model = self.model
-        groups = [
-            {
-                "params": [*model.scene_grids.parameters(), *model.scene_net.parameters()],
-                "lr": rate,
-                **usual,
-            }
-        ]
+        scene = [*model.scene_grids.parameters(), *model.scene_net.parameters()]
+        groups = [{"params": scene, "lr": rate, **usual}]
         if self.config.moving:
             moving = [*model.motion_grids.parameters(), *model.motion_net.parameters()]
             groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
@@ -248,11 +243,14 @@ class NSTMProblem(Problem):
 
     def squared_errors(self) -> torch.Tensor:
         """Return the squared error of every pixel in noise variances, shape of the frames."""
+        return (self.residual() / self.sigmas) ** 2
+
+    def residual(self) -> torch.Tensor:
+        """Return predicted minus recorded frames, in their unit."""
         with torch.no_grad():
             canonical = self.model.canonical(self._alpha)
             displacement = self.model.motion(self.times, self._alpha)
-            residual = self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
-        return (residual / self.sigmas) ** 2
+            return self._residual(canonical, displacement, (1,) * (canonical.ndim - 1))
 
     def misfit(self) -> float:
         """Return the root mean square error on the pixels that were fitted, in the same unit."""

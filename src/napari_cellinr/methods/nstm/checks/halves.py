@@ -25,7 +25,7 @@ from napari_cellinr.image import Image
 from napari_cellinr.methods.nstm.checks.exposures import delays_of
 from napari_cellinr.methods.nstm.checks.parts import HALF, parts_of
 from napari_cellinr.methods.nstm.checks.residual import contradiction
-from napari_cellinr.methods.nstm.costs import SHORTER
+from napari_cellinr.methods.nstm.costs import SHORTER, lasting
 from napari_cellinr.methods.nstm.layers.start import CROSSING, start_layers
 from napari_cellinr.methods.nstm.phases.errors import KnownParts
 from napari_cellinr.methods.nstm.phases.start import (
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.methods.nstm.model import SpaceTimeModel
 
-__all__ = ["CLOSE", "Halves", "fit_halves", "is_significant", "lasting", "predicts_better"]
+__all__ = ["CLOSE", "Halves", "fit_halves", "is_significant", "of_blocks", "predicts_better"]
 
 CLOSE = 0.5
 """Median difference of the motions in pixels above which the halves are fitted with all steps, and
@@ -337,22 +337,6 @@ def _problem(
     return made
 
 
-def lasting(progress: Progress, later: float) -> Progress:
-    """Return progress whose remaining time is that of the job, with later fits.
-
-    Parameters
-    ----------
-    progress
-        Of a fit.
-    later
-        Number of steps of the later ones.
-    """
-    left = progress.steps - progress.step
-    if progress.eta is None or left <= 0:
-        return progress
-    return replace(progress, eta=progress.eta * (1 + later / left), is_of_job=True)
-
-
 def predicts_better(some: Sequence[NSTMProblem], others: Sequence[NSTMProblem]) -> bool:
     """Return whether fits predict held-out blocks significantly better than others.
 
@@ -366,7 +350,7 @@ def predicts_better(some: Sequence[NSTMProblem], others: Sequence[NSTMProblem]) 
     """
     gains = torch.cat(
         [
-            _of_blocks(other.squared_errors() - one.squared_errors(), one.held)
+            of_blocks(other.squared_errors() - one.squared_errors(), one.held)
             for one, other in zip(some, others, strict=True)
         ]
     )
@@ -386,8 +370,16 @@ def is_significant(gains: torch.Tensor) -> bool:
     return float(gains.mean()) > CHANCE * float(gains.std()) / math.sqrt(len(gains))
 
 
-def _of_blocks(values: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
-    """Return the mean of values over the held-out pixels of each block that has any, (blocks,)."""
+def of_blocks(values: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values over the held-out pixels of each block that has any, (blocks,).
+
+    Parameters
+    ----------
+    values
+        One for each pixel, shape of the frames.
+    held
+        Which pixels are held out, bool.
+    """
     planes, weights = (
         part.cpu().double().flatten(0, -3)[:, None] for part in (values * held, held.float())
     )

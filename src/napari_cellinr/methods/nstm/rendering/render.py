@@ -123,9 +123,10 @@ class Rendering:
     def errors(self, times: Sequence[float], reference: float) -> NDArray[np.float32]:
         """Return how far the motion may be wrong, in pixels of the frames.
 
-        It follows from the differences to the motions of the `halves`. Nine of ten points are
-        nearer to the truth; the usual error is 0.6 of it. Where parts of a phase tell how well its
-        motion is known, it is the root mean square of what they and the differences say.
+        It follows from the differences to the motions of the `halves`. About nine of ten
+        points are nearer to the truth where it is below a pixel, fewer above. Where parts of a
+        phase tell how well its motion is known, it is the root mean square of what they and the
+        differences say.
 
         Parameters
         ----------
