@@ -22,7 +22,11 @@ from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
 from napari_cellinr.methods.spatime.between.along import Moments
-from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
+from napari_cellinr.methods.spatime.between.confidence import (
+    ConfidenceSeries,
+    blend_warning,
+    motion_weight,
+)
 from napari_cellinr.methods.spatime.between.damaged import (
     all_warnings,
     looked_at,
@@ -165,7 +169,7 @@ def superresolve_job(
         fitted = yield from published_job(source, whole, config, grid, device, monitor, lazily)
     else:
         fitted = yield from _stage_by_stage(
-            source, channels, removed, config, grid, device, monitor, lazily, within
+            source, channels, removed, config, grid, device, monitor, lazily, within, is_part
         )
     report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
@@ -212,6 +216,7 @@ def _stage_by_stage(
     monitor: Monitor,
     lazily: bool,
     within: Within,
+    is_part: bool,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     between = bool(intervals_of(grid))
@@ -243,6 +248,8 @@ def _stage_by_stage(
                         yield from work
                 except FAILURES as error:
                     channel.continue_on_cpu(error)
+    if not is_part:  # of which the motion may be another than in most of the recording
+        state.warnings += _blend_warnings(fitted, channels, grid)
     images = [state.output.image() if state.output else lazy_result(source, grid, fitted)]
     if config.confidence:
         doubts = lazy_result(source, grid, [ConfidenceSeries(s) for s in fitted], "confidence")
@@ -254,6 +261,18 @@ def _stage_by_stage(
             doubts = doubts.like(found)
         images.append(doubts)
     return _fitted(source, tuple(images), config, fitted, state, str(device))
+
+
+def _blend_warnings(fitted: list[Series], channels: list[Channel], grid: OutputGrid) -> list[str]:
+    """Return sentences about channels in which motion is not trusted where most changes."""
+    texts = []
+    for number, (series, channel) in enumerate(zip(fitted, channels, strict=True), start=1):
+        if series.trust:
+            frame = series.frames[middle_frame(channel.faulty, len(series.frames))]
+            variance = float(np.mean(estimate_noise(frame).sd(frame) ** 2))
+            text = blend_warning(motion_weight(series, intervals_of(grid), variance))
+            texts += [f"channel {number}: {text}" if len(fitted) > 1 else text] if text else []
+    return texts
 
 
 def _series(
