@@ -117,7 +117,7 @@ def test_a_fit_that_goes_on_is_written_in_pieces_too(run, movie_file, tmp_path, 
 def test_write_pieces_that_is_stopped_leaves_nothing(tmp_path):
     fitted = superresolve(
         Image(np.random.default_rng(0).random((4, 9, 9)), "TYX"),
-        scale={"t": 1},
+        times=(0, 1, 2, 3),
         motion="never",
         lazily=True,
     )
@@ -135,6 +135,7 @@ def test_write_pieces_that_is_stopped_leaves_nothing(tmp_path):
     [
         (["--scale", "t=0"], "more than 0 and at most 16"),
         (["--scale", "z=17"], "more than 0 and at most 16"),
+        (["--scale", "t=1"], "all factors are 1"),
         (["--scale", "two"], "write a factor such as 2"),
         (["--scale", "t=2", "--times", "0,30"], "give only one of them"),
         (["--times", "0,600"], "must lie between 0 and 60"),

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_cellinr import superresolve
+from napari_cellinr.acquisition.measurement import frame_starts
 from napari_cellinr.errors import AxesError, FileError, FileWarning
 from napari_cellinr.image import Image
 from napari_cellinr.io import read, write
+from napari_cellinr.io.metadata.times import places_of, times_of
 from napari_cellinr.io.series.counters import grid_of
 from napari_cellinr.io.series.sequences import in_order, is_numbered, read_files
 
@@ -170,3 +173,76 @@ def test_gaps_are_told_apart_from_other_warnings(names, gap):
     for_other_axis = found.axis_in_names == "Z"
     assert len(found.warnings) == len(found.gaps) + for_other_axis
     assert [text.startswith(f"{gap}. ") for text in found.warnings].count(True) == len(found.gaps)
+
+
+@pytest.fixture
+def gap(tmp_path):
+    """Return a folder of frames that grow by 2 from number to number, of which two are missing."""
+    for number in (0, 1, 2, 3, 6, 7, 8):
+        frame = np.full((12, 14), 50 + 2 * number, np.float32)
+        frame += np.arange(14, dtype=np.float32)
+        tifffile.imwrite(tmp_path / f"img_{number:03d}.tif", frame, metadata=None)
+    return tmp_path
+
+
+def test_missing_numbers_are_a_gap_in_time(gap):
+    with pytest.warns(FileWarning, match="3 is followed by 6. That is a gap in time, 2 frames are"):
+        image = read(gap, stack_axis="T")
+    assert times_of(image) == ()
+    assert places_of(image) == (0, 1, 2, 3, 6, 7, 8)
+    timed = image.with_voxel_size(T=0.5)
+    assert times_of(timed) == (0, 0.5, 1, 1.5, 3, 3.5, 4)
+    assert times_of(timed.crop(T=(3, 6))) == (0, 1.5, 2)
+    assert places_of(timed[::2]) == (0, 1, 3, 4)
+    assert places_of(timed.with_axes("ZYX")) == ()
+    with pytest.warns(FileWarning, match="not equally spaced"):
+        kept = read(write(gap.parent / "kept.tif", timed.with_voxel_size(Y=1, X=1)))
+    assert kept.meta["times"] == [0, 0.5, 1, 1.5, 3, 3.5, 4]
+
+
+def test_missing_numbers_along_z_are_no_gap_in_time(gap):
+    with pytest.warns(FileWarning, match="z planes are therefore not equally spaced"):
+        assert "frame_places" not in read(gap, stack_axis="Z").meta
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2, 3), (3, 6, 9)])
+def test_a_series_without_gaps_has_no_places(tmp_path, numbers):
+    for number in numbers:
+        tifffile.imwrite(tmp_path / f"t{number}.tif", np.zeros((3, 4), np.uint8), metadata=None)
+    assert "frame_places" not in read(tmp_path, stack_axis="T").meta
+
+
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_frames_are_made_at_equal_steps_across_a_gap(gap):
+    image = read(gap, stack_axis="T").with_voxel_size(T=0.5)
+    found = superresolve(image, "preview", scale={"t": 2}, motion="never").images[0]
+    assert (found.shape, found.steps["T"]) == ((17, 12, 14), 0.25)
+    ramp = image.array()[0] + np.arange(17)[:, None, None]
+    np.testing.assert_allclose(found.array(), ramp, atol=1e-4)
+
+
+def test_motion_goes_on_at_its_speed_across_a_gap():
+    y, x = np.mgrid[:20, :32].astype(float)
+
+    def at(time):
+        return np.float32(
+            100 * np.exp(-((y - 9) ** 2 + (x - 8 - time) ** 2) / 12)
+            + 60 * np.exp(-((y - 14) ** 2 + (x - 16 - time) ** 2) / 8)
+        )
+
+    places = [0, 1, 2, 3, 6, 7, 8]
+    movie = Image(np.stack([at(p) for p in places]), "TYX", meta={"frame_places": places})
+    made = superresolve(movie, "preview", scale={"t": 2}).images[0].array()
+    truth = np.stack([at(t / 2) for t in range(17)])
+    blended = superresolve(movie, "preview", scale={"t": 2}, motion="never").images[0].array()
+    errors = [np.abs(found - truth).mean(axis=(1, 2)) for found in (made, blended)]
+    assert (errors[0][5:14] <= 0.4 * errors[1][5:14]).all(), errors
+
+
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_a_reconstruction_knows_the_gap(gap):
+    image = read(gap, stack_axis="T").with_voxel_size(T=0.5)
+    starts, timed = frame_starts(7, image, None)
+    assert timed
+    assert starts.tolist() == [0, 0.5, 1, 1.5, 3, 3.5, 4]
+    assert frame_starts(7, image, 2.0)[0].tolist() == [0, 2, 4, 6, 12, 14, 16]

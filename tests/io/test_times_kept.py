@@ -45,12 +45,44 @@ def test_a_given_step_replaces_them():
     assert movie().with_voxel_size(X=0.2).meta["times"] == TIMES
 
 
+LATE = [0.0, 1.0, 2.0, 10.4, 11.4, 12.4]
+"""As TIMES, but the long interval is not a whole number of time steps."""
+
+
 def test_frames_between_have_times_between():
     settings = {"scale": {"t": 2}, "motion": "never"}
-    found = superresolve(movie(), "preview", **settings).images[0]
-    assert found.meta["times"] == [0, 0.5, 1, 1.5, 2, 6, 10, 10.5, 11, 11.5, 12]
+    found = superresolve(movie(meta={"times": LATE}), "preview", **settings).images[0]
+    np.testing.assert_allclose(
+        found.meta["times"], [0, 0.5, 1, 1.5, 2, 6.2, 10.4, 10.9, 11.4, 11.9, 12.4]
+    )
     plain = superresolve(movie(meta={}), "preview", **settings).images[0]
     assert "times" not in plain.meta
+
+
+@pytest.mark.parametrize("unit", ["second", "minute", "pixel"])
+def test_missing_frames_are_made_where_intervals_are_whole_steps(unit):
+    places = [0, 1, 2, 10, 11, 12]
+    ramp = np.broadcast_to(np.float32(places)[:, None, None] * 10 + 5, (6, 12, 14))
+    units = (unit, "micrometer", "micrometer")
+    meta = {"frame_places": places}
+    image = Image(ramp, "TYX", (2, 0.1, 0.1), units, translate=(7, 0, 0), meta=meta)
+    fitted = superresolve(image, "preview", scale={"t": 2}, motion="never")
+    found = fitted.images[0]
+    assert (len(found.data), found.steps["T"], found.translate[0]) == (25, 1, 7)
+    assert not {"times", "frame_places"} & set(found.meta)
+    np.testing.assert_allclose(found.array()[:, 0, 0], 5 + 5 * np.arange(25), rtol=1e-6)
+    (again, *_) = render(fitted, times=(5.0, 19.0))
+    np.testing.assert_allclose(again.array()[:, 0, 0], [30, 100], rtol=1e-6)
+    image = image.like(image.data, meta={"frame_places": [place * 3 for place in places]})
+    uneven = superresolve(image, "preview", scale={"t": 2}, motion="never").images[0]
+    assert len(uneven.data) == 11  # an interval of 24 steps is not filled
+
+
+def test_times_of_the_result_are_true_times():
+    times = tuple(np.arange(0, 12.5, 0.5))
+    made = superresolve(movie(), "preview", scale={"t": 2}, motion="never").images[0]
+    same = superresolve(movie(), "preview", times=times, motion="never").images[0]
+    np.testing.assert_array_equal(made.array(), same.array())
 
 
 def test_chosen_times_are_those_of_the_result(tmp_path):

@@ -12,6 +12,7 @@ import torch
 from napari_cellinr.errors import AxesError, ConfigError, DataError
 from napari_cellinr.image import UNCALIBRATED
 from napari_cellinr.image.rules import check_precision
+from napari_cellinr.io.metadata.times import places_of
 from napari_cellinr.io.metadata.units import LENGTHS, TIMES
 from napari_cellinr.optics.fourier import gaussian_psf
 from napari_cellinr.text import n_of
@@ -248,7 +249,8 @@ def frame_starts(
 ) -> tuple[torch.Tensor, bool]:
     """Return when each frame begins, (frames,) float64, and whether that is in seconds.
 
-    If no time is known, frames are counted; a scan needs one.
+    If no time is known, frames are counted; a scan needs one. Frames that are missing between
+    others are gaps in time.
 
     Parameters
     ----------
@@ -295,7 +297,10 @@ def frame_starts(
             f"{name} {step:g} s was given, but recording one repeat takes {lasting:g} s; repeats "
             "cannot overlap: correct one of the times."
         )
-    starts = (1.0 if step is None else step) * torch.arange(n_frames, dtype=torch.float64)
+    places = places_of(image)
+    if len(places) != n_frames:  # equal steps, or a frame of the recording is several time points
+        places = tuple(range(n_frames))
+    starts = (1.0 if step is None else step) * torch.tensor(places, dtype=torch.float64)
     return starts, step is not None
 
 

@@ -14,7 +14,7 @@ from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.spatime import chosen
-from napari_cellinr.methods.spatime.between.along import lagrange
+from napari_cellinr.methods.spatime.between.along import Moments, lagrange
 from napari_cellinr.methods.spatime.between.blending import (
     BlendWeights,
     Predictions,
@@ -25,7 +25,6 @@ from napari_cellinr.methods.spatime.between.flow import path_coefficients
 from napari_cellinr.methods.spatime.between.motion import (
     MotionSettings,
     motion_problems,
-    neighbours,
 )
 from napari_cellinr.methods.spatime.between.places import Places
 from napari_cellinr.methods.spatime.channel import ChannelFit
@@ -40,7 +39,7 @@ QUICK = MotionSettings(steps=(15, 15))
 
 def follow(series, interval, settings=QUICK):
     """Fit the motion of one interval into a series, as a job does."""
-    near = neighbours(interval, len(series.frames))
+    near = Moments().near(interval, len(series.frames))
     frames = series.scaled(series.frames[near])
     here = near.index(interval)
     start = path_coefficients(frames[here], frames[here + 1], settings.spacing)

@@ -52,3 +52,34 @@ def test_a_saved_fit_and_a_lazy_result_have_the_same(fitted):
 def test_without_held_out_frames_there_is_none(given):
     with pytest.raises(ConfigError, match="comes from held-out frames"):
         SpatimeConfig(confidence=True, **given)
+
+
+def cells(frames, *, jumps):
+    """Return textured cells that go on steadily, or stand for two frames and jump."""
+    y, x = np.indices((40, 48)).astype(float)
+    random = np.random.default_rng(3)
+    scene = np.zeros((frames, 40, 48))
+    for _ in range(6):
+        start, turn = random.uniform((8, 8), (32, 40)), random.uniform(0, 2 * np.pi)
+        towards = np.array([np.sin(turn), np.cos(turn)])
+        for t in range(frames):
+            far = (5 * (t // 2) if jumps else 1.2 * t) * towards
+            centre = start + far
+            scene[t] += 60 * np.exp(-((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / 10)
+    return Image(np.float32(20 + scene), "TYX")
+
+
+@pytest.mark.parametrize("jumps", [True, False])
+def test_a_result_that_mostly_blends_says_so(jumps):
+    found = superresolve(cells(7, jumps=jumps), "preview", scale={"t": 2}, refinement=0.3)
+    texts = [text for text in found.report["warnings"] if "blend both neighbours" in text]
+    assert len(texts) == jumps
+    assert not jumps or "confidence=true marks where" in texts[0]
+
+
+@pytest.mark.parametrize("noise", [0, 4])
+def test_a_still_series_says_nothing_of_motion(noise):
+    still = cells(7, jumps=False).array()[:1].repeat(7, 0)
+    still = still + noise * np.random.default_rng(0).normal(size=still.shape).astype(np.float32)
+    found = superresolve(Image(still, "TYX"), "preview", scale={"t": 2}, refinement=0.1)
+    assert not any("blend both" in text for text in found.report["warnings"])

@@ -170,7 +170,7 @@ def test_a_lazy_result_is_that_of_memory_and_is_written_in_pieces(movie, fitted,
 
 
 def test_writing_a_lazy_result_needs_a_part_of_its_memory(movie, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_cellinr.methods.spatime.output_grid.AT_ONCE", 100_000)
+    monkeypatch.setattr("napari_cellinr.methods.spatime.costs.AT_ONCE", 100_000)
     scale = {"t": 4, "z": 8, "y": 8, "x": 8}
     lazy = superresolve(movie, scale=scale, lazily=True, motion="never", **QUICK).images[0]
     size = 4 * np.prod(lazy.shape)
@@ -196,6 +196,9 @@ def test_two_frames_are_taken_with_a_warning(movie):
         ({"scale": {"t": 0}}, "more than 0"),
         ({"scale": {"z": 17}}, "at most 16"),
         ({"scale": {"q": 2}}, "t, z, y and x"),
+        ({}, "no factor was given"),
+        ({"scale": {"t": 1}}, r"all factors are 1 \(scale t=1 was given\)"),
+        ({"scale": {"t": 1, "z": 1.01}, "noise": "match"}, "all factors are 1"),
         ({"scale": "t2"}, "pairs such as"),
         ({"times": (0, 1), "scale": {"t": 2}}, "one of them"),
         ({"target_voxel": {"z": 0.001}}, "at most 16 times"),
@@ -208,6 +211,14 @@ def test_wrong_settings_are_one_sentence(movie, given, said):
     with pytest.raises(ConfigError, match=said) as error:
         superresolve(movie, **given)
     assert "\n" not in str(error.value)
+
+
+def test_a_series_whose_noise_is_removed_may_keep_its_size(movie):
+    frames = np.random.default_rng(0).poisson(movie.array()[:, 1]).astype(np.float32)
+    noisy = Image(frames, "TYX")
+    fitted = superresolve(noisy, scale={"t": 1}, noise="remove", max_seconds=1, **QUICK)
+    assert fitted.images[0].shape == noisy.shape
+    assert not np.array_equal(fitted.images[0].array(), frames)
 
 
 def test_images_that_cannot_become_finer_so(movie, monkeypatch):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED
-from napari_cellinr.image.frame_times import TIMES, without_times
+from napari_cellinr.image.frame_times import PLACES, TIMES, without_times
 from napari_cellinr.io.findings import with_warnings
 from napari_cellinr.io.metadata.units import TIMES as UNITS
 from napari_cellinr.io.metadata.units import convert
@@ -23,6 +23,7 @@ __all__ = [
     "TIMES",
     "are_even",
     "at_places",
+    "places_of",
     "step_of",
     "times_of",
     "with_noted_times",
@@ -41,9 +42,38 @@ _DIFFERENT = 0.1
 
 def times_of(image: Image) -> tuple[float, ...]:
     """Return the time of each frame in seconds from the first; empty if not known."""
-    times = image.meta.get(TIMES, ())
-    known = isinstance(times, list | tuple) and len(times) == image.sizes.get("T", 0)
-    return tuple(map(float, times)) if known else ()
+    n_frames = image.sizes.get("T", 0)
+    if times := _one_for_each(image, TIMES):
+        return times
+    places, step = _one_for_each(image, PLACES), step_of(image) if n_frames else None
+    return tuple(step * place for place in places) if step is not None else ()
+
+
+def places_of(image: Image) -> tuple[float, ...]:
+    """Return the place of each frame in time steps from the first; empty if a step gives them.
+
+    Frames are where they are only if some are farther apart than others by half: small differences
+    are those of the clock.
+
+    Parameters
+    ----------
+    image
+        Any image.
+    """
+    places, step = _one_for_each(image, PLACES), step_of(image) if "T" in image.axes else None
+    if (times := _one_for_each(image, TIMES)) and step:
+        places = tuple((time - times[0]) / step for time in times)
+    intervals = np.diff(places)
+    if len(intervals) == 0 or not intervals.min() > 0:
+        return ()
+    return places if intervals.max() >= _UNEVEN * intervals.min() else ()
+
+
+def _one_for_each(image: Image, key: str) -> tuple[float, ...]:
+    """Return the numbers of an entry of the provenance, if there is one for each frame."""
+    found = image.meta.get(key, ())
+    known = isinstance(found, list | tuple) and len(found) == image.sizes.get("T", 0)
+    return tuple(map(float, found)) if known else ()
 
 
 def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:
@@ -186,11 +216,15 @@ def at_places(
         step = second * image.steps["T"] * float(np.diff(places).mean())
     if len(places) == n_frames and np.allclose(places, np.arange(n_frames)) and stamps is None:
         return dict(image.meta)
+    own = _one_for_each(image, PLACES)
     if stamps is not None or not known:
         steps = np.arange(n_frames) * image.steps["T"] if stamps is None else stamps - stamps[0]
         known = () if second is None else steps * second
-    meta = without_times(image.meta)
+    meta = {key: fact for key, fact in without_times(image.meta).items() if key != PLACES}
     if len(known) == 0:
+        if own and stamps is None and len(places) > 1:  # in steps of the others, of unknown length
+            there = np.interp(places, np.arange(n_frames), own)
+            meta[PLACES] = ((there - there[0]) / float(np.diff(places).mean())).tolist()
         return meta
     found = np.interp(places, np.arange(n_frames), known)
     return meta if are_even(found, step) else {**meta, TIMES: found.tolist()}

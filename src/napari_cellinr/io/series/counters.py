@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io.series.dates import seconds_in_names
-from napari_cellinr.io.series.gaps import UNEVEN, gap_warning, gaps_in, shown
+from napari_cellinr.io.series.gaps import UNEVEN, gap_warning, gaps_in, places_in, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +104,8 @@ class Grid:
         it: sentences without a capital letter and a full stop.
     axis_in_names
         The axis that the letters before a single number mean; empty if unknown.
+    places
+        Where the frames are in time, in steps from the first, if frames are missing.
     """
 
     paths: tuple[Path, ...]
@@ -114,6 +116,7 @@ class Grid:
     warnings: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     axis_in_names: str = ""
+    places: tuple[float, ...] = ()
 
     def numbers(self) -> tuple[float, ...]:
         """Return the numbers in the names of the files; empty if they count more than one thing."""
@@ -159,7 +162,8 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     ordered = tuple(paths[i] for i in order)
     places = tuple(found.place for found in varying)
     gaps = gaps_in(counter.levels)
-    warnings = tuple(gap_warning(gap, THINGS[stack_axis], stack_axis) for gap in gaps)
+    in_time = places_in(counter.levels) if stack_axis == "T" else ()
+    warnings = tuple(gap_warning(gap, THINGS[stack_axis], stack_axis, in_time) for gap in gaps)
     return Grid(
         ordered,
         stack_axis,
@@ -168,6 +172,7 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
         warnings=(*_other_axis(counter, stack_axis), *warnings),
         gaps=gaps,
         axis_in_names=counter.axis,
+        places=in_time,
     )
 
 
@@ -317,14 +322,16 @@ def _over_axes(
     order = sorted(range(len(paths)), key=lambda i: places[i])
     channels = next((c for c in ordered if c.axis == "C"), None)
     gaps = [(gap, c) for c in ordered if c.axis != "C" for gap in gaps_in(c.levels)]
+    in_time = {c.axis: places_in(c.levels) for c in ordered if c.axis == "T"}
     return Grid(
         tuple(paths[i] for i in order),
         "".join(counter.axis for counter in ordered),
         shape,
         tuple(f"{channels.label}{shown(n)}" for n in channels.levels) if channels else (),
         varying,
-        tuple(gap_warning(gap, THINGS[c.axis], c.axis) for gap, c in gaps),
+        tuple(gap_warning(g, THINGS[c.axis], c.axis, in_time.get(c.axis, ())) for g, c in gaps),
         tuple(gap for gap, _ in gaps),
+        places=in_time.get("T", ()),
     )
 
 

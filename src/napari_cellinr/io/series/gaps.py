@@ -6,10 +6,12 @@ import math
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
+from napari_cellinr.text import n_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["UNEVEN", "gap_warning", "gaps_in", "shown"]
+__all__ = ["UNEVEN", "gap_warning", "gaps_in", "places_in", "shown"]
 
 UNEVEN: Final = 1.5
 """Ratio of two differences between successive numbers above which one of them is a gap."""
@@ -45,7 +47,26 @@ def gaps_in(levels: Sequence[float]) -> tuple[str, ...]:
     )
 
 
-def gap_warning(gap: str, what: str, axis: str) -> str:
+def places_in(levels: Sequence[float]) -> tuple[float, ...]:
+    """Return the place of each number in steps from the first; empty without a gap.
+
+    A step is the smallest difference between successive numbers.
+
+    Parameters
+    ----------
+    levels
+        The numbers in ascending order, each once.
+    """
+    if not gaps_in(levels):
+        return ()
+    usual = min(b - a for a, b in pairwise(levels))
+    places = [(level - levels[0]) / usual for level in levels]
+    whole = [float(round(place)) for place in places]
+    is_whole = all(math.isclose(a, b, abs_tol=1e-6) for a, b in zip(places, whole, strict=True))
+    return tuple(whole if is_whole else places)
+
+
+def gap_warning(gap: str, what: str, axis: str, places: Sequence[float] = ()) -> str:
     """Return a warning about a gap, with what it means for the image.
 
     Parameters
@@ -56,7 +77,16 @@ def gap_warning(gap: str, what: str, axis: str) -> str:
         What the numbers count, such as `time points`.
     axis
         Its axis.
+    places
+        Where frames are in time, in steps, as `places_in` says it; empty along other axes.
     """
+    if len(places):
+        lacking = round(places[-1]) + 1 - len(places)
+        missing = f", {n_of(lacking, 'frame is', 'frames are')} missing" if lacking else ""
+        return (
+            f"{gap}. That is a gap in time{missing}: the frames "
+            "keep the times that their numbers say."
+        )
     return (
         f"{gap}. The {what} are therefore not equally spaced; a constant step along {axis}, and "
         "what is computed between them, are wrong there. Add the missing files, or use the files "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_cellinr.errors import AxesError, FileError
+from napari_cellinr.image.frame_times import PLACES
 from napari_cellinr.io.findings import FIRST, WARNINGS, is_first_of_several, told, warnings_of
 from napari_cellinr.io.lazy import is_lazy_size
 from napari_cellinr.io.metadata.plausible import with_plausible_steps
@@ -214,6 +215,7 @@ def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: An
     if is_first_of_several(first):
         found.append(f"{first.meta['source']} holds several images; the first one is stacked.")
     texts = (*grid.warnings, *_summary(found, len(grid.paths)), *unlike(files, grid.axes))
+    noted = {PLACES: list(grid.places)} if grid.places else {}
     stack = first.like(
         data.reshape(*grid.shape, *first.shape),
         axes=grid.axes + first.axes,
@@ -222,7 +224,7 @@ def _stacked(files: Sequence[Image], data: Any, grid: Grid, name: str, again: An
         translate=(*(0.0,) * len(steps), *first.translate),
         channels=channel_names(files, grid.axes, grid.shape) or grid.channels or first.channels,
         name=name,
-        meta={**meta, SERIES: again, **({WARNINGS: texts} if texts else {})},
+        meta={**meta, SERIES: again, **noted, **({WARNINGS: texts} if texts else {})},
     )
     step = dict(zip(grid.axes, steps, strict=True)).get("T", steps[0])
     times = frame_times(files, grid.axes, grid.shape, step)

@@ -33,7 +33,6 @@ from napari_cellinr.methods.spatime.between.motion import (
     EVERY,
     motion_problems,
     motion_settings,
-    neighbours,
     rough_settings,
 )
 from napari_cellinr.methods.spatime.between.noise import (
@@ -201,19 +200,21 @@ class ChannelFit:
         held_out = held_out_frames(len(series.frames), self._followed, self.faulty)
         counted = spread(held_out, MOST_TESTS)
         if self.chosen is None:
-            yield self._choose_flow(sorted(spread(held_out, MOST)), stage)
+            even = [n for n in held_out if series.moments.part(n - 1, n, n + 1) == 0.5]
+            yield self._choose_flow(sorted(spread(even, MOST)), stage)
         for number in held_out:
             pair = series.pair(number - 1, number + 1)
             yield self._follow_motion(pair, 0, stage, rough_settings(self.config))
             if self.state.over:
                 return
             whole = tuple(slice(0, n) for n in series.frames.shape[1:])
-            found, truth = pair.predictions(0, 0.5, whole), series.frames[number]
+            part = series.moments.part(number - 1, number, number + 1)
+            found, truth = pair.predictions(0, part, whole), series.frames[number]
             evidence[number] = evidence_in(series, found, truth, self._noise, self.chosen)
             if number in counted:
-                part = random_part(truth.shape, generator)
-                local = trust_of_frame(evidence[number]).on_voxels(series.window, part)
-                tests.append((found.part_of(part), local, truth[part]))
+                here = random_part(truth.shape, generator)
+                local = trust_of_frame(evidence[number]).on_voxels(series.window, here)
+                tests.append((found.part_of(here), local, truth[here]))
             self.state.step += 1
         if self.chosen is not None:
             series.motion_reliability = self.chosen.motion_reliability
@@ -242,7 +243,7 @@ class ChannelFit:
         pair.weights = EQUAL
         if first != last and not state.over and self.config.motion != "never":
             yield from self._follow_motion(pair, 0, stage, rough_settings(self.config))
-        part = (frame - first) / max(last - first, 1)
+        part = series.moments.part(first, frame, last)
         series.frames[frame] = pair.frame(part) if first != last else series.frames[first]
         yield from state.report(stage)
 
@@ -271,7 +272,7 @@ class ChannelFit:
     ) -> Work:
         """Fit the motion of one interval of a series, from optical flow, coarse to fine."""
         state = self.state
-        near = neighbours(interval, len(series.frames))
+        near = series.moments.near(interval, len(series.frames))
         scaled = series.scaled(series.frames[near])
         here = near.index(interval)
         with state.part(stage):

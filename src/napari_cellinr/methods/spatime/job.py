@@ -21,7 +21,12 @@ from napari_cellinr.fitting.resources.devices import choose_device
 from napari_cellinr.fitting.resources.memory import FAILURES
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.job import denoise_job
-from napari_cellinr.methods.spatime.between.confidence import ConfidenceSeries
+from napari_cellinr.methods.spatime.between.along import Moments
+from napari_cellinr.methods.spatime.between.confidence import (
+    ConfidenceSeries,
+    blend_warning,
+    motion_weight,
+)
 from napari_cellinr.methods.spatime.between.damaged import (
     all_warnings,
     looked_at,
@@ -30,7 +35,13 @@ from napari_cellinr.methods.spatime.between.damaged import (
 )
 from napari_cellinr.methods.spatime.channel import ChannelFit
 from napari_cellinr.methods.spatime.finer.sections import MEANS, Samples
-from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid, spacing_warnings
+from napari_cellinr.methods.spatime.output_grid import (
+    check_changes,
+    output_grid,
+    places_in_time,
+    spacing_warnings,
+    with_true_times,
+)
 from napari_cellinr.methods.spatime.published.job import published_job
 from napari_cellinr.methods.spatime.result import OutputArray, check_memory, lazy_result
 from napari_cellinr.methods.spatime.series import Series
@@ -76,12 +87,15 @@ class Within:
         The noise that was removed.
     chosen
         What its held-out frames chose; chosen on those of the series if not given.
+    places
+        Of the frames in time, in steps, if frames are missing between them.
     """
 
     noise: AddedNoise | None = None
     denoised: Image | None = None
     removed: Noise | None = None
     chosen: Chosen | None = None
+    places: tuple[float, ...] = ()
 
 
 def superresolve_job(
@@ -118,11 +132,13 @@ def superresolve_job(
         If the settings do not suit the source, or the result does not fit into memory.
     """
     check_values(source)
-    check_changes(config)
+    if within is None:  # else the recording has been looked at
+        config = with_true_times(source, config)
     grid = output_grid(source, config)
+    check_changes(source, config, grid)
     check_memory(source, grid, lazily=lazily)
     device = choose_device(config.device)
-    is_part, within = within is not None, within or Within()
+    is_part, within = within is not None, within or Within(places=places_in_time(source, config))
     shown = within.denoised
     texts: list[str] = []
     if config.noise == "remove" and shown is None:
@@ -153,7 +169,7 @@ def superresolve_job(
         fitted = yield from published_job(source, whole, config, grid, device, monitor, lazily)
     else:
         fitted = yield from _stage_by_stage(
-            source, channels, removed, config, grid, device, monitor, lazily, within
+            source, channels, removed, config, grid, device, monitor, lazily, within, is_part
         )
     report = {**fitted.report, "warnings": [*texts, *fitted.report["warnings"]]}
     return replace(fitted, report=report)
@@ -200,11 +216,12 @@ def _stage_by_stage(
     monitor: Monitor,
     lazily: bool,
     within: Within,
+    is_part: bool,
 ) -> Generator[Progress, Message, Fitted]:
     """Fit motion and finer planes of every channel; on the CPU if GPU memory is exhausted."""
     between = bool(intervals_of(grid))
     fitted = [
-        _series(channel.frames, source, config, device, noise if between else None, within.noise)
+        _series(channel.frames, source, config, device, noise if between else None, within)
         for channel, noise in zip(channels, removed, strict=True)
     ]
     limit = config.max_seconds
@@ -231,6 +248,8 @@ def _stage_by_stage(
                         yield from work
                 except FAILURES as error:
                     channel.continue_on_cpu(error)
+    if not is_part:  # of which the motion may be another than in most of the recording
+        state.warnings += _blend_warnings(fitted, channels, grid)
     images = [state.output.image() if state.output else lazy_result(source, grid, fitted)]
     if config.confidence:
         doubts = lazy_result(source, grid, [ConfidenceSeries(s) for s in fitted], "confidence")
@@ -244,13 +263,25 @@ def _stage_by_stage(
     return _fitted(source, tuple(images), config, fitted, state, str(device))
 
 
+def _blend_warnings(fitted: list[Series], channels: list[Channel], grid: OutputGrid) -> list[str]:
+    """Return sentences about channels in which motion is not trusted where most changes."""
+    texts = []
+    for number, (series, channel) in enumerate(zip(fitted, channels, strict=True), start=1):
+        if series.trust:
+            frame = series.frames[middle_frame(channel.faulty, len(series.frames))]
+            variance = float(np.mean(estimate_noise(frame).sd(frame) ** 2))
+            text = blend_warning(motion_weight(series, intervals_of(grid), variance))
+            texts += [f"channel {number}: {text}" if len(fitted) > 1 else text] if text else []
+    return texts
+
+
 def _series(
     frames: NDArray[np.float32],
     source: Image,
     config: SpatimeConfig,
     device: torch.device,
     removed: Noise | None,
-    lacking: AddedNoise | None,
+    within: Within,
 ) -> Series:
     steps = source.steps
     axes = "".join(axis for axis in source.axes if axis in "ZYX")
@@ -259,7 +290,7 @@ def _series(
     blur = config.psf / steps["X"] if config.psf else None
     return Series(
         frames, axes, aspect, device=device, sections=sections, blur=blur, removed=removed,
-        noise=lacking,
+        noise=within.noise, moments=Moments(within.places),
     )  # fmt: skip
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from napari_cellinr.classic.sampling import MAX_FACTOR, Sampling, sampling, samplings
 from napari_cellinr.errors import AxesError, ConfigError
-from napari_cellinr.io.metadata.times import are_even, at_places
+from napari_cellinr.io.metadata.times import are_even, at_places, places_of
 from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -25,31 +25,17 @@ __all__ = [
     "check_changes",
     "check_order",
     "check_several",
-    "cpu_seconds",
-    "memory_needed",
     "output_factors",
     "output_grid",
-    "planes_at_once",
+    "places_in_time",
     "spacing_warnings",
     "stamps_of",
+    "with_true_times",
 ]
 
 
-PROGRAM_BYTES = 3e8
-"""Memory of the program with its libraries: measured 0.33 GB without a fit."""
-
-PIXEL_BYTES = 3e7
-"""More of it with a network of finer pixels: 0.33 and 0.37 GB in all for planes of 96² and 256²."""
-
-MOTION_BYTES, MOST_PLACES = 1000.0, 2**18
-"""Bytes for each voxel of a frame when motion is fitted, for at most so many voxels: measured
-0.35 and 0.50 GB for 50 and 200 thousand."""
-
-NETWORK_BYTES = 6e8
-"""Memory with a network that makes finer planes."""
-
-AT_ONCE = 4_000_000
-"""Voxels that are rendered at once of a result that is written piece by piece."""
+_WHOLE = 0.01
+"""By how much an interval differs from a whole number of time steps, if frames are missing."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +113,7 @@ def output_grid(image: Image, config: SpatimeConfig) -> OutputGrid:
         If a factor is out of bounds, times lie outside the series, the voxel size is missing
         where it is needed, or a single frame is to become more.
     """
+    config = with_true_times(image, config)
     factors = output_factors(image, config)
     maps = samplings(image, factors)
     spatial = {axis: m for axis, m in maps.items() if axis != "T"}
@@ -197,19 +184,93 @@ def output_factors(image: Image, config: SpatimeConfig) -> dict[str, float]:
     return factors
 
 
-def check_changes(config: SpatimeConfig) -> None:
+def with_true_times(image: Image, config: SpatimeConfig) -> SpatimeConfig:
+    """Return settings that say when the frames of an image were recorded, if some are missing.
+
+    If intervals are whole numbers of time steps, a factor in time becomes equally spaced times, so
+    that recorded frames keep their places between them. If they are not, or one is longer than any
+    factor makes up for, each interval gets as many frames as the others.
+
+    Parameters
+    ----------
+    image
+        The source.
+    config
+        The settings; they stay as they are without such gaps, and with `stamps`.
+
+    Raises
+    ------
+    AxesError, ConfigError
+        As for `output_grid`.
+    """
+    known = np.asarray(places_of(image), np.float64)
+    if len(known) == 0 or config.stamps:
+        return config
+    tick = image.steps["T"]
+    if config.times:
+        return config.replace(stamps=tuple((tick * known).tolist()))
+    factor, intervals = output_factors(image, config).get("T", 1.0), np.diff(known)
+    whole = np.allclose(intervals, np.rint(intervals), rtol=0, atol=_WHOLE)
+    if factor == 1 or not whole or intervals.max() > MAX_FACTOR:
+        return config
+    known = np.rint(known - known[0])
+    n_out = int(known[-1] * factor + 1e-9) + 1
+    rest = {
+        name: {axis: value for axis, value in given.items() if axis != "t"}
+        for name, given in (("scale", config.scale), ("target_voxel", config.target_voxel))
+    }
+    times = tick / factor * np.arange(n_out)
+    return config.replace(
+        stamps=tuple((tick * known).tolist()), times=tuple(times.tolist()), **rest
+    )
+
+
+def places_in_time(image: Image, config: SpatimeConfig) -> tuple[float, ...]:
+    """Return where the frames of an image are in time, in any unit; none if equally spaced.
+
+    Parameters
+    ----------
+    image
+        The source.
+    config
+        `stamps` wins over what is known of the image.
+    """
+    if config.stamps:
+        return () if are_even(config.stamps) else config.stamps
+    return places_of(image)
+
+
+def check_changes(image: Image, config: SpatimeConfig, grid: OutputGrid) -> None:
     """Raise an error if the result would be a copy of the source.
+
+    Parameters
+    ----------
+    image
+        The source.
+    config
+        The settings.
+    grid
+        That of the result.
 
     Raises
     ------
     ConfigError
-        If no factor, voxel size or time is given.
+        If no factor, voxel size or time is given, or all factors are 1 and noise stays.
     """
-    given = config.scale, config.target_voxel, config.isotropic, config.times, config.stamps
-    if not any(given):
+    given = config.target_voxel, config.isotropic, config.times, config.stamps
+    if any(given):
+        return
+    if not config.scale:
         raise ConfigError(
-            "no factor was given, so that the result would be a copy; give one, such as "
-            "scale=t=2,z=2.5, or isotropic, target_voxel or times."
+            "all factors are 1, as no factor was given, so that the result would be a copy; give "
+            "one, such as scale=t=2,z=2.5, or isotropic, target_voxel or times."
+        )
+    same = grid.shape(image) == image.shape and config.noise != "remove"
+    if same and (grid.times is None or np.array_equal(grid.times, np.arange(len(grid.times)))):
+        factors = ",".join(f"{axis}={factor:g}" for axis, factor in config.scale.items())
+        raise ConfigError(
+            f"all factors are 1 (scale {factors} was given), so that the result would be a copy; "
+            "give one above 1, such as scale=t=2,z=2.5."
         )
 
 
@@ -234,90 +295,6 @@ def check_several(image: Image, factors: Mapping[str, float]) -> None:
                 f"a factor {where} was given, but the image has only one {name}; at least two "
                 f"{name}s are needed. Leave {axis.lower()} out."
             )
-
-
-def memory_needed(image: Image, grid: OutputGrid, *, lazily: bool = False) -> float:
-    """Return about how many bytes a run takes: source, result and intermediate arrays.
-
-    Parameters
-    ----------
-    image
-        The source.
-    grid
-        That of the result.
-    lazily
-        Whether only a block of planes of the result is in memory at a time.
-    """
-    source = float(np.prod(image.shape))
-    sizes = [m.n_out for m in grid.maps.values()]
-    frame = float(np.prod(sizes))
-    if lazily:
-        if len(sizes) == 3:
-            frame *= planes_at_once(sizes) / sizes[0]
-        return 4 * (3 * source + 2 * frame + 14 * frame) + _fitting(grid)
-    result = float(np.prod(grid.shape(image)))
-    return 4 * (3 * source + result + 14 * frame) + _fitting(grid)
-
-
-def _fitting(grid: OutputGrid) -> float:
-    """Return about how many bytes the program and its fits take, whatever the result is."""
-    if "Z" in grid.maps and grid.maps["Z"].step < 1:
-        return NETWORK_BYTES
-    pixels = PIXEL_BYTES if any(one.step < 1 for one in grid.maps.values()) else 0.0
-    if grid.times is None or np.allclose(grid.times, np.rint(grid.times)):
-        return PROGRAM_BYTES + pixels
-    voxels = float(np.prod([one.n_in for one in grid.maps.values()]))
-    return PROGRAM_BYTES + pixels + MOTION_BYTES * min(voxels, MOST_PLACES)
-
-
-def planes_at_once(sizes: Sequence[int]) -> int:
-    """Return how many planes of a frame (Z, Y, X) or (Y, X) are rendered at once."""
-    if len(sizes) < 3:
-        return 1
-    return min(sizes[0], max(1, AT_ONCE // (sizes[1] * sizes[2])))
-
-
-def cpu_seconds(image: Image, grid: OutputGrid, config: SpatimeConfig) -> float:
-    """Return about how many seconds a run takes on one core.
-
-    Measured with one thread, without what is loaded: 1.3, 7.0 and 11 s for 7 × 128 × 128,
-    16 × 256 × 256 and 8 × 512 × 512 pixels with twice as many frames, 8.7 s for 8 × 16 × 96 × 96,
-    247 s for 10 × 70 × 256 × 356; with `motion=never`, 0.5 s for 16 × 256 × 256, 4.9 s for
-    16 × 1024 × 1024 pixels.
-
-    Parameters
-    ----------
-    image
-        The source.
-    grid
-        That of the result.
-    config
-        The settings.
-    """
-    n_channels, n_frames = image.sizes.get("C", 1), image.sizes.get("T", 1)
-    voxels = float(np.prod([size for axis, size in image.sizes.items() if axis in "ZYX"]))
-    finer = float(np.prod([m.n_out for m in grid.maps.values()]))
-    seconds, new = 0.35e-6 * n_frames * voxels, 0  # looking for faults, and blending
-    if grid.times is not None and config.motion != "never":
-        inside = [t for t in grid.times if abs(t - round(t)) > 1e-6]
-        new, intervals = len(inside), {int(t) for t in inside}
-        held_out = 0
-        if config.motion == "auto":
-            beside = {i + k for i in intervals for k in (-1, 0, 1)} & set(range(n_frames - 1))
-            held_out = len(
-                {i + k for i in beside for k in (-1, 0, 1, 2)} & set(range(1, n_frames - 1))
-            )
-            intervals = beside
-        steps, rendering = (0.165, 1.1e-6) if "Z" in image.axes else (0.07, 1.0e-6)
-        seconds += (len(intervals) + held_out) * (steps * config.refinement + 0.85e-6 * voxels)
-        seconds += held_out * 1.25e-6 * voxels + min(4, held_out) * 1.55e-6 * voxels
-        seconds += new * rendering * voxels
-    if "Z" in grid.maps and grid.maps["Z"].step < 1:
-        seconds += 0.08 * config.steps + 4e-6 * finer * (n_frames + new)
-    if min(grid.maps[axis].step for axis in "YX") < 1:
-        seconds += 0.08 * config.steps + 3e-6 * finer * (n_frames + new)
-    seconds = n_channels * seconds + 0.3
-    return seconds if config.max_seconds is None else min(seconds, config.max_seconds)
 
 
 def stamps_of(config: SpatimeConfig, n_frames: int, tick: float) -> NDArray[np.float64]:

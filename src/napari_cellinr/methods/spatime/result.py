@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.fitting.resources.available import available_memory
-from napari_cellinr.methods.spatime.output_grid import memory_needed, planes_at_once
+from napari_cellinr.methods.spatime.costs import memory_needed, planes_at_once
 from napari_cellinr.methods.spatime.render import rendered_part
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_cellinr.fields.trajectory import positions
-from napari_cellinr.methods.spatime.between.along import coefficients, lagrange, warped
+from napari_cellinr.methods.spatime.between.along import Moments, coefficients, lagrange, warped
 from napari_cellinr.methods.spatime.between.blending import (
     FULL,
     BlendWeights,
@@ -18,7 +18,6 @@ from napari_cellinr.methods.spatime.between.blending import (
     blended,
 )
 from napari_cellinr.methods.spatime.between.flow import FLOWS, USUAL
-from napari_cellinr.methods.spatime.between.motion import neighbours
 from napari_cellinr.methods.spatime.between.noise import AddedNoise, smoothed
 from napari_cellinr.methods.spatime.between.trust import GROWTH, Trust, is_earlier, steadied
 from napari_cellinr.methods.spatime.between.window import SPACING, Window
@@ -91,6 +90,8 @@ class Series:
         Mean square of what motion adds to a blend in its held-out frames.
     part
         Where the frames lie in whole ones, if they are parts.
+    moments
+        When the frames were recorded.
     """
 
     frames: Floats
@@ -111,6 +112,7 @@ class Series:
     motion_reliability: float | None = None
     held_out_power: float = 0.0
     part: Window | None = None
+    moments: Moments = field(default_factory=Moments)
     _splines: dict[int, torch.Tensor] = field(default_factory=dict)
 
     @property
@@ -194,7 +196,9 @@ class Series:
         if interval not in self.motion or interval not in self.trust:
             return None
         around = [i for i in (interval, interval - 1, interval + 1) if i in self.motion]
-        own, *beside = (self.motion[i].velocity(SPACING) for i in around)
+        spans = [np.float32(self.moments.length(i)) for i in around]
+        found = [self.motion[i].velocity(SPACING) for i in around]
+        own, *beside = (v * (spans[0] / span) for v, span in zip(found, spans, strict=True))
         return steadied(self.trust[interval], own, beside, self.aspect)
 
     def _shown(self, frame: int, region: tuple[slice, ...]) -> Floats:
@@ -229,7 +233,7 @@ class Series:
         if motion is None:
             mean = np.asarray((1 - part) * first + part * second, np.float32)
             return Predictions(first, second, mean, (first, second), part)
-        chosen = neighbours(interval, len(self.frames))
+        chosen = self.moments.near(interval, len(self.frames))
         times = [j - interval - 0.5 for j in chosen]
         places = positions(self.frames.shape[1:], self.device)
         places = places.reshape(*self.frames.shape[1:], -1)[region].reshape(-1, len(region))
@@ -326,6 +330,7 @@ class Series:
             "flow": self.flow,
             "motion_reliability": self.motion_reliability,
             "held_out_power": self.held_out_power,
+            **({"moments": list(self.moments.places)} if self.moments.places else {}),
         }
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
@@ -390,4 +395,5 @@ class Series:
             flow=flow if flow in FLOWS else USUAL,
             motion_reliability=settings.get("motion_reliability"),
             held_out_power=float(settings.get("held_out_power", 0.0)),
+            moments=Moments(tuple(map(float, settings.get("moments", ())))),
         )

@@ -11,6 +11,7 @@ from napari_cellinr.ui.panels.scale import ScaleSection
 from napari_cellinr.ui.panels.time import TimePanel
 from napari_cellinr.ui.session.checks import image_fault
 from napari_cellinr.ui.task import Task
+from napari_cellinr.ui.widgets.labels import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,16 +29,15 @@ _FRAMES = 4  # frames of a preview
 
 def _check(config: SpatimeConfig, image: Image) -> Mapping[str, str]:
     """Return errors of image and settings, by field."""
-    from napari_cellinr.methods.spatime.output_grid import output_grid
+    from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
 
     if fault := image_fault(image):
         return {"image": fault}
     try:
-        grid = output_grid(image.canonical(), config)
+        source = image.canonical()
+        check_changes(source, config, output_grid(source, config))
     except CellINRError as error:
-        return {"scale": str(error)}
-    if grid.shape(image.canonical()) == image.canonical().shape and not config.times:
-        return {"scale": "All factors are 1; enter a factor above 1."}
+        return {"scale": sentence(str(error))}
     return {}
 
 

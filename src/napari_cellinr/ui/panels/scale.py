@@ -9,7 +9,9 @@ from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton
 
 from napari_cellinr.classic.sampling import MAX_FACTOR, placed, samplings
+from napari_cellinr.config import SpatimeConfig
 from napari_cellinr.errors import CellINRError
+from napari_cellinr.methods.spatime.output_grid import output_grid
 from napari_cellinr.ui.layers.voxel_steps import SIGNS
 from napari_cellinr.ui.task import Section
 from napari_cellinr.ui.widgets.forms import LABEL_WIDTH
@@ -153,9 +155,10 @@ class ScaleSection(Section):
             return "", f"{factors[wrong[0]]!r} along {wrong[0].upper()} was given; enter a number."
         try:
             maps = samplings(self._image, factors)
+            shape = output_grid(self._image, SpatimeConfig(scale=factors)).shape(self._image)
         except CellINRError as error:
             return "", str(error)
-        sizes = {**self._image.sizes, **{axis: one.n_out for axis, one in maps.items()}}
+        sizes = dict(zip(self._image.axes, shape, strict=True))
         zeros = np.broadcast_to(np.float32(0), tuple(sizes.values()))
         after = placed(self._image, zeros, maps)
         units = dict(zip(after.axes, after.units, strict=True))

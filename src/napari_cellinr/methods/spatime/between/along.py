@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -17,10 +18,64 @@ if TYPE_CHECKING:
 
     from napari_cellinr.methods.spatime.model import MotionModel
 
-__all__ = ["coefficients", "lagrange", "warped"]
+__all__ = ["Moments", "coefficients", "lagrange", "warped"]
 
 CHUNK = 1 << 18
 """Places that are looked up at once: bounds the memory."""
+
+
+_EQUAL: Final = 0.25
+"""Relative difference of two intervals up to which one motion goes through both."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When frames were recorded, where they are not equally spaced.
+
+    Parameters
+    ----------
+    places
+        Of the frames in time, in any unit; none if they are equally spaced.
+    """
+
+    places: tuple[float, ...] = ()
+
+    def near(self, interval: int, n_frames: int) -> list[int]:
+        """Return the frames that an interval is fitted to: up to two on either side of it.
+
+        Those beyond it are left out if they are nearer, or farther away, than its ends from each
+        other.
+
+        Parameters
+        ----------
+        interval
+            Number of the frame at which it begins.
+        n_frames
+            Of the series.
+        """
+        own, found = self.length(interval), [interval, interval + 1]
+        for frame, other in ((interval - 1, interval - 1), (interval + 2, interval + 1)):
+            if 0 <= frame < n_frames and abs(self.length(other) / own - 1) <= _EQUAL:
+                found.append(frame)
+        return sorted(found)
+
+    def length(self, interval: int) -> float:
+        """Return the length of an interval; 1 without places, and outside of the series."""
+        inside = 0 <= interval < len(self.places) - 1
+        return self.places[interval + 1] - self.places[interval] if inside else 1.0
+
+    def part(self, first: int, frame: int, last: int) -> float:
+        """Return where a frame lies between two others, 0 to 1.
+
+        Parameters
+        ----------
+        first, frame, last
+            Their numbers, in this order.
+        """
+        if not self.places:
+            return (frame - first) / max(last - first, 1)
+        start, now, end = (self.places[n] for n in (first, frame, last))
+        return (now - start) / (end - start) if last > first else 0.0
 
 
 def coefficients(frame: NDArray[np.float32]) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["ConfidenceSeries"]
+__all__ = ["ConfidenceSeries", "blend_warning", "motion_weight"]
+
+_BLENDED: Final = 0.27  # mean weight of the motion below which frames are rather blends
+_CHANCE: Final = 8.0  # squared difference of two frames, in variances of the noise, by chance
+_LOOKED_AT: Final = 2**15  # about how many voxels of a frame
 
 
 class ConfidenceSeries:
@@ -81,3 +85,53 @@ class ConfidenceSeries:
             inside = places[(places >= -0.5 - 1e-9) & (places < size - 0.5 - 1e-9)]
             result = resample(result, inside, number, "linear")
         return np.asarray(np.clip(result, 0, 1), np.float32)
+
+
+def motion_weight(series: Series, intervals: Sequence[int], variance: float) -> float:
+    """Return the mean weight of the motion in what changes between recorded frames, 0 to 1.
+
+    What changes is the squared difference of neighbouring frames above that of noise; where nothing
+    does, the weight is 1.
+
+    Parameters
+    ----------
+    series
+        What was fitted.
+    intervals
+        In which frames are made; those without held-out frames do not count.
+    variance
+        Of the noise of a frame.
+    """
+    _, *shape = series.frames.shape
+    step = max(1, round((np.prod(shape) / _LOOKED_AT) ** (1 / len(shape))))
+    every = tuple(slice(None, None, step) for _ in shape)
+    changed = followed = 0.0
+    for interval in intervals:
+        if (trust := series.trust.get(interval)) is None:
+            continue
+        apart = series.frames[interval + 1][every] - series.frames[interval][every]
+        change = np.maximum(apart.astype(np.float64) ** 2 - _CHANCE * variance, 0)
+        nodes = [
+            np.rint(np.arange(0, n, step) * ((m - 1) / max(n - 1, 1))).astype(int)
+            for n, m in zip(shape, trust.motion.shape, strict=True)
+        ]
+        changed += float(change.sum())
+        followed += float((change * trust.motion[np.ix_(*nodes)]).sum())
+    return followed / changed if changed > 0 else 1.0
+
+
+def blend_warning(weight: float) -> str:
+    """Return a sentence if frames are rather blends where most changes; else an empty text.
+
+    Parameters
+    ----------
+    weight
+        From `motion_weight`.
+    """
+    if weight >= _BLENDED:
+        return ""
+    return (
+        "in most of what changes between frames, motion is not trusted, as it did not predict "
+        f"held-out frames (its mean weight is {weight:.2f}): frames made there blend both "
+        "neighbours, so that objects can appear twice; confidence=true marks where."
+    )

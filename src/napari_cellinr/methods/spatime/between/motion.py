@@ -35,7 +35,6 @@ __all__ = [
     "motion_from",
     "motion_problems",
     "motion_settings",
-    "neighbours",
     "progress_steps",
     "rough_settings",
 ]
@@ -120,19 +119,6 @@ def rough_settings(config: SpatimeConfig) -> MotionSettings:
 def progress_steps(settings: MotionSettings) -> int:
     """Return how many steps of the job the motion of one interval counts."""
     return sum(n // EVERY for n in settings.steps) + 1
-
-
-def neighbours(interval: int, n_frames: int) -> list[int]:
-    """Return the frames that an interval is fitted to: up to two on either side of it.
-
-    Parameters
-    ----------
-    interval
-        Number of the frame at which it begins.
-    n_frames
-        Of the series.
-    """
-    return [j for j in range(interval - 1, interval + 3) if 0 <= j < n_frames]
 
 
 class MotionProblem(Problem):

@@ -207,8 +207,9 @@ def evidence_of(
     """
     window = window or Window.of(truth.shape)
     first, second = predicted.static
-    static = (first + second) / 2
-    moved = (predicted.before + predicted.after) / 2 - static
+    part = predicted.part
+    static = (1 - part) * first + part * second
+    moved = (1 - part) * predicted.before + part * predicted.after - static
     wrong = truth - static
 
     def mean(values: NDArray[Any]) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_cellinr.config import CellINRConfig, NSTMConfig, SpatimeConfig
 from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import CellINRError, ConfigError
-from napari_cellinr.methods.spatime.output_grid import output_grid
+from napari_cellinr.methods.spatime.output_grid import check_changes, output_grid
 
 if TYPE_CHECKING:
     from napari_cellinr.config import Config
@@ -76,6 +76,7 @@ def _denoised(config: CellINRConfig, image: Image) -> Image:
 def _superresolved(config: SpatimeConfig, image: Image) -> Image:
     """Raise `ConfigError` if it has other voxels than the recording, or no time series is given."""
     grid = output_grid(image, config)
+    check_changes(image, config, grid)
     finer = [axis for axis, one in grid.maps.items() if one.n_out != one.n_in]
     if finer or grid.times is None or config.is_published:
         what = f"finer voxels along {', '.join(finer).lower()}" if finer else "these settings"

@@ -12,14 +12,18 @@ from napari_cellinr.methods.cellinr.costs import cost as cost_of_denoising
 from napari_cellinr.methods.cellinr.initial.estimate import SHARED
 from napari_cellinr.methods.spatime.between.noise import AddedNoise
 from napari_cellinr.methods.spatime.chosen import Chosen
-from napari_cellinr.methods.spatime.costs import cost
-from napari_cellinr.methods.spatime.job import Within, superresolve_job
-from napari_cellinr.methods.spatime.output_grid import (
+from napari_cellinr.methods.spatime.costs import (
     MOST_PLACES,
     MOTION_BYTES,
     PROGRAM_BYTES,
+    cost,
+)
+from napari_cellinr.methods.spatime.job import Within, superresolve_job
+from napari_cellinr.methods.spatime.output_grid import (
     output_grid,
+    places_in_time,
     spacing_warnings,
+    with_true_times,
 )
 from napari_cellinr.methods.spatime.stages import is_between
 from napari_cellinr.runs.scale.layout import Needs, blocks, boxes, of_recording
@@ -77,6 +81,8 @@ class SuperresolutionInParts(MethodInParts):
         times = [float(place) for place in _times(image, config)]
         n_channels = image.sizes.get("C", 1)
         common = {"settings": {}, "times": times, "n_frames": image.sizes["T"]}
+        if places := places_in_time(image, config):
+            common["places"] = list(places)
         shared: list[dict[str, Any]] = [dict(common) for _ in range(n_channels)]
         texts: list[str] = []
         if config.noise == "remove":
@@ -87,6 +93,7 @@ class SuperresolutionInParts(MethodInParts):
         for number, facts in enumerate(shared if between else ()):
             channel = image.take("C", number) if "C" in image.axes else image
             facts |= shared_by_parts(channel, config, between)
+        config = with_true_times(image, config)
         spacing = spacing_warnings(config, image.units[image.axes.index("T")])
         return shared, [*spacing, *(f"{REMOVAL}: {text}" for text in texts)]
 
@@ -184,6 +191,7 @@ class SuperresolutionInParts(MethodInParts):
         if (chosen := facts.get("chosen")) is not None:
             corner = tuple(first for first, _ in part.wide)
             within = replace(within, chosen=replace(Chosen.restored(chosen), corner=corner))
+        within = replace(within, places=tuple(facts.get("places", ())[slice(*part.near)]))
         own = own_settings(config, series, _places(facts, part))
         fitted = yield from superresolve_job(series, own, monitor, within=within)
         first_row = part.wide[-2][0]

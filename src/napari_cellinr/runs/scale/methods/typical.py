@@ -223,5 +223,7 @@ def own_settings(config: SpatimeConfig, block: Image, places: Sequence[float]) -
     places
         The times, in frames of the block.
     """
-    times = tuple(place * block.steps["T"] for place in places)
-    return config.replace(scale={}, target_voxel={}, isotropic=False, stamps=(), times=times)
+    tick, n_frames = block.steps["T"], block.sizes["T"]
+    times = tuple(place * tick for place in places)
+    stamps = tuple(tick * n for n in range(n_frames))  # also where frames are missing
+    return config.replace(scale={}, target_voxel={}, isotropic=False, stamps=stamps, times=times)
