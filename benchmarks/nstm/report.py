@@ -11,6 +11,7 @@ import numpy as np
 from cases import CASES, LITTLE, SEED
 from common.page import PAGES, table, write_page
 from data import ROOT
+from doubt import is_warned
 from flows import flow_table
 from independent import (
     brightness_table,
@@ -153,7 +154,7 @@ def _peers(scores: dict[str, Any]) -> str:
 
 
 def _fit_row(name: str, entry: dict[str, Any]) -> list[str]:
-    said = "no" if entry["converged"] else "yes"
+    said = "yes" if not entry["converged"] or is_warned(entry) else "no"
     numbers = (("residual", 3), ("correlation", 4), ("misfit", 2), ("held_out", 2))
     return [name, *(_number(entry, key, digits) for key, digits in numbers), said]
 
