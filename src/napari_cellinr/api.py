@@ -237,8 +237,8 @@ def iter_superresolve(
     image
         As for `superresolve`.
     config
-        Settings; without a factor the result has the samples of the input, and can be rendered
-        at any scale and time afterwards.
+        Settings, with at least one factor or times; the fit can be rendered at any other factor
+        up to 16, and at any time, afterwards.
     started, lazily
         As for `iter_denoise` and `superresolve`.
 
