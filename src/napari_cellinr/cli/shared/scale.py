@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.cli.shared.progress import (
     Interruption,
@@ -34,6 +34,9 @@ __all__ = [
     "source_of",
     "whole_or_resumed",
 ]
+
+_STOPPED: Final = 128 + 2
+"""Exit status after the time limit: that of a run that Ctrl-C has stopped."""
 
 _NEEDS_WHOLE = ("save_fit", "report", "conventional", "continue_from", "warm_start", "tracks")
 """Options for which the whole result has to be in memory."""
@@ -238,7 +241,8 @@ def run_parts(options: Namespace, plan: Plan) -> int:
     interruption, ended = Interruption(), False
     try:
         with interruption.caught():
-            found = follow(run_plan(plan, workers, overwrite=options.overwrite), interruption)
+            job = run_plan(plan, workers, overwrite=options.overwrite, started=options.started)
+            found = follow(job, interruption)
         ended = not found.stopped
     finally:
         if workers is not None:
@@ -252,6 +256,12 @@ def run_parts(options: Namespace, plan: Plan) -> int:
             f"{on}"
         )
         return interruption.status
+    if found.is_late and not found.failed:
+        say_warning(
+            f"stopped by the time limit of {plan.config.max_seconds:g} s after {found.done} of "
+            f"{n_of(found.total, 'part')}; {on}"
+        )
+        return _STOPPED
     for number, text in found.failed.items():
         say_error(text if text.startswith("part ") else f"part {number}: {text}")
     if not found.is_complete:

@@ -80,7 +80,8 @@ def make_plan(
     method, found = method_in_parts(action), source.image() if image is None else image.canonical()
     stamp = stamp_of(source, found)  # before anything is measured
     result, series = result_of(found, config), with_time(found)
-    channels, texts = method.measured(series, config)
+    # A plan does not depend on the time limit, so that neither does a result after --resume.
+    channels, texts = method.measured(series, config.replace(max_seconds=None))
     parts, needed = method.layout(series, config, channels, SHARE * memory / workers)
     texts += missing_chunks(source.path, source.level) if source.path else []
     plan = Plan(
@@ -97,7 +98,7 @@ def make_plan(
         warnings=tuple(texts),
         stamp=stamp,
     )
-    return replace(plan, seconds=_seconds(plan, series))
+    return replace(plan, seconds=_seconds(plan.of_parts, series))
 
 
 def check_space(plan: Plan) -> str:

@@ -162,7 +162,9 @@ def _fit(
     assert found is not None
     block, values_read = found
     device = os.environ.get(DEVICE, "")
-    here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
+    here = plan.of_parts
+    if device:
+        here = replace(here, settings={**here.settings, "device": device})
     fitted, level = None, None
     try:
         with explained_failures():

@@ -52,7 +52,9 @@ class Finished:
     warnings
         Of all parts, each once.
     stopped
-        Whether the user stopped the run.
+        Whether the user or the time limit stopped the run.
+    is_late
+        Whether it was the time limit.
     """
 
     done: int = 0
@@ -60,6 +62,7 @@ class Finished:
     failed: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     stopped: bool = False
+    is_late: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -73,11 +76,13 @@ def run_plan(
     *,
     overwrite: bool = False,
     image: Image | None = None,
+    started: float | None = None,
 ) -> Generator[Progress, Message, Finished]:
     """Compute all parts that are not finished: yield `Progress`, return how they ended.
 
     A part that fails does not prevent the others; finished parts are kept, and are not computed
-    again by another run of the same plan.
+    again by another run of the same plan. The time limit of the settings ends the run as a stop
+    does; pauses do not count.
 
     Parameters
     ----------
@@ -89,6 +94,9 @@ def run_plan(
         Whether another result in the same place is replaced.
     image
         The recording, if it is in no file; then there are no workers.
+    started
+        `time.monotonic()` when the whole job began, from which the time limit counts, without
+        pauses; now if not given.
 
     Raises
     ------
@@ -100,7 +108,7 @@ def run_plan(
     state = State(plan)
     state.begin(overwrite=overwrite)
     state.go()
-    run = _Run(plan, state)
+    run = _Run(plan, state, started)
     if workers is not None:
         run.found.warnings += workers.check(check_worker, plan)
     n_main = len(plan.parts)
@@ -119,32 +127,50 @@ def run_plan(
 class _Run:
     """A running plan."""
 
-    def __init__(self, plan: Plan, state: State) -> None:
-        self._plan, self._state = plan, state
-        self._started, self._paused = time.monotonic(), 0.0
+    def __init__(self, plan: Plan, state: State, started: float | None = None) -> None:
+        self._plan, self._state, self._limit = plan, state, plan.config.max_seconds
+        self._started = time.monotonic() if started is None else started
+        self._ended_pauses, self._monitor = 0.0, Monitor()
         self.found, self._changed = Finished(total=plan.n_parts), False
         self._done = len(state.done)
         self.begin(1)
 
     def begin(self, n_workers: int) -> None:
         """Start to measure how fast parts are finished: those of coarser levels take less time."""
-        self._before, self._begun = self._done, time.monotonic() - self._paused
+        self._before, self._begun = self._done, self._seconds
         voxels = math.prod(self._plan.result["shape"]) / max(1, self._plan.n_coarse)
         self._coarse = COARSER * voxels / n_workers
+
+    @property
+    def _seconds(self) -> float:
+        """Seconds since the run began, without pauses."""
+        paused = self._ended_pauses + self._monitor.paused_seconds_so_far
+        return time.monotonic() - self._started - paused
+
+    def _ends(self, message: Message) -> bool:
+        """Return whether the run ends here: stopped by the user, or by the time limit."""
+        if message == "stop":
+            self.found.stopped = True
+        elif self._limit is not None and self._seconds >= self._limit:
+            self.found.stopped = self.found.is_late = True
+        return self.found.stopped
 
     def one_by_one(
         self, numbers: list[int], image: Image | None
     ) -> Generator[Progress, Message, None]:
         """Compute parts in this process."""
         for number in numbers:
-            monitor, message = Monitor(), None
-            job = part_job(self._plan, number, monitor, image)
+            if self._ends(None):
+                return
+            message: Message = None
+            self._monitor = Monitor()
+            job = part_job(self._plan, number, self._monitor, image)
             try:
                 while True:
                     progress = job.send(message)
                     message = yield self._of_part(progress, number)
-                    if message == "stop":
-                        self.found.stopped = True
+                    if self._ends(message):
+                        message = "stop"
             except StopIteration:
                 self._done += 1
             except CellINRError as error:
@@ -152,7 +178,8 @@ class _Run:
                     self._fail(number, error)
             finally:
                 job.close()
-            self._paused += monitor.paused_seconds
+            self._ended_pauses += self._monitor.paused_seconds_so_far
+            self._monitor = Monitor()
             if self.found.stopped or self._changed:
                 return
 
@@ -183,15 +210,14 @@ class _Run:
                     restarts += 1
                     yield from self._restart(workers, restarts)
                 message = yield self._progress(n_of(workers.n_workers, "worker"))
-                if message == "stop":
+                if self._ends(message):
                     self._state.stop()
-                    self.found.stopped = True
                     return
                 if message in {"pause", "resume"}:
                     paused = message == "pause"
                 begun = time.monotonic()
                 time.sleep(POLL)
-                self._paused += time.monotonic() - begun if paused else 0
+                self._ended_pauses += time.monotonic() - begun if paused else 0
         finally:
             for future in pending:
                 future.cancel()
@@ -278,7 +304,7 @@ class _Run:
         """Return about how many seconds are left; None before a part is finished."""
         new, left = self._done - self._before, self.found.total - self._done
         coarse = min(left, self._plan.n_coarse)
-        each = (time.monotonic() - self._paused - self._begun) / new if new else None
+        each = (self._seconds - self._begun) / new if new else None
         if left == coarse:
             return left * (self._coarse if each is None else each)
         return None if each is None else each * (left - coarse) + self._coarse * coarse
@@ -291,6 +317,8 @@ class _Run:
         known = [*self._plan.warnings, *self.found.warnings]
         self.found.warnings = list(dict.fromkeys([*known, *_alike(texts)]))
         if self.found.is_complete:
+            if self.found.is_late:  # the last part ended nevertheless
+                self.found.stopped = self.found.is_late = False
             finish_plan(self._plan)
         return self.found
 
