@@ -16,7 +16,7 @@ from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.plan import Plan
 from napari_cellinr.runs.scale.seams import n_kept
-from napari_cellinr.runs.scale.source import digest, frame_shape, with_time
+from napari_cellinr.runs.scale.source import digest, frame_shape, recording, with_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,12 @@ def make_plan(
             "parameters, which would be written into the plan; leave them out, and give them to "
             "fsspec by its variables or its file, such as FSSPEC_HTTPS."
         )
-    method, found = method_in_parts(action), source.image() if image is None else image.canonical()
+    method = method_in_parts(action)
+    if image is None:
+        found, known = recording(source)
+    else:
+        found = image.canonical()
+        known = digest(found)
     stamp = stamp_of(source, found)  # before anything is measured
     result, series = result_of(found, config), with_time(found)
     # A plan does not depend on the time limit, so that neither does a result after --resume.
@@ -87,7 +92,7 @@ def make_plan(
     plan = Plan(
         action=action,
         source=source,
-        digest=digest(found),
+        digest=known,
         settings=config.changes(),
         channels=tuple(channels),
         outputs={role: str(place_of(path).resolve()) for role, path in outputs.items()},
