@@ -13,7 +13,7 @@ from napari_cellinr.cli.shared.progress import (
     say_warning,
     seconds_in_words,
 )
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.text import n_of
 
@@ -79,6 +79,8 @@ def whole_or_resumed(options: Namespace) -> int:
     ------
     ConfigError
         If the folder is that of another run, or there is nothing to go on with.
+    FileError
+        If there is no such folder.
     """
     from napari_cellinr.runs.scale.plan import load_plan, notes_folder
     from napari_cellinr.runs.scale.state import PLAN_FILE
@@ -93,6 +95,10 @@ def whole_or_resumed(options: Namespace) -> int:
                 f"and {options.output} is there. To compute it again, give --overwrite, not "
                 "--resume."
             )
+        raise FileError(
+            f"--resume {folder} was given, and there is no such folder; give the one that was "
+            "printed when the run was interrupted."
+        )
     if folder is None or not (folder / PLAN_FILE).is_file():
         status: int = options.run_whole(options)
         return status
