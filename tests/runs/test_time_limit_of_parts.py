@@ -82,13 +82,11 @@ def test_the_limit_of_workers_is_that_of_the_run(recording, monkeypatch):
         n_workers, link = 2, ""
         pool = ThreadPoolExecutor(2)
 
-        def check(self, *_):
+        def ready(self, *_):
+            yield "waiting for the first worker"
             return []
 
-        def wait(self):
-            return iter(())
-
-        def check_new(self, *_):
+        def check(self, *_):
             return []
 
         @property

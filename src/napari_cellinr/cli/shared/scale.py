@@ -236,7 +236,9 @@ def run_parts(options: Namespace, plan: Plan) -> int:
             choose_device(name)  # says which there are
     several = options.workers > 1 or options.scheduler is not None
     workers = (
-        open_workers(options.scheduler, options.workers, devices=options.devices)
+        open_workers(
+            options.scheduler, options.workers, devices=options.devices, memory=plan.memory
+        )
         if several
         else None
     )
