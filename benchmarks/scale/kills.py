@@ -1,4 +1,8 @@
-"""Kills at random moments: of the process that runs a plan, and of its workers."""
+"""Kills at random moments: of the process that runs a plan, and of its workers.
+
+`python kills.py N [local]` kills N times; `python kills.py scheduler` kills a scheduler with four
+workers, one of them of another version, while parts are computed, and starts all again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import contextlib
 import os
 import random
 import signal
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +23,7 @@ from recordings import frames
 
 from napari_cellinr import read, write
 from napari_cellinr.config import CellINRConfig
+from napari_cellinr.errors import FitError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.io.zarr.parts import remove_zarr
 from napari_cellinr.io.zarr.regions import unfinished
@@ -135,8 +143,87 @@ def pids_of(workers: Workers) -> list[int]:
     return [one.pid for one in workers._cluster.workers.values() if one.pid]
 
 
+def killed_scheduler() -> dict[str, object]:
+    """Kill a scheduler of four workers while parts are computed, and start all again.
+
+    Returns
+    -------
+    dict
+        Whether the result is complete, and equal to that of one process; what was said of workers;
+        seconds from the kill to the next part.
+    """
+    with tempfile.TemporaryDirectory() as name, socket.socket() as free:
+        folder = Path(name).resolve()
+        (folder / "sitecustomize.py").write_text(
+            "import napari_cellinr\nnapari_cellinr.__version__ = '0.0.1'\n"
+        )
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+        free.close()
+        plan = planned(folder)
+        assert finish(run_plan(plan)).is_complete
+        expected = result(plan)
+        processes = _started(folder, port)
+        try:
+            workers = _opened(f"tcp://127.0.0.1:{port}")
+            job, killed, again = run_plan(plan, workers, overwrite=True), 0.0, 0.0
+            before = 0
+            while True:
+                try:
+                    progress = next(job)
+                except StopIteration as end:
+                    found = end.value
+                    break
+                if progress.step >= 1 and not killed:
+                    killed, before = time.monotonic(), progress.step
+                    _end(processes)
+                    processes = _started(folder, port)
+                elif killed and not again and progress.step > before:
+                    again = time.monotonic()
+            workers.close()
+        finally:
+            _end(processes)
+        return {
+            "complete": found.is_complete,
+            "equal": same(plan, expected),
+            "said": found.warnings,
+            "seconds": again - killed,
+        }
+
+
+def _started(folder: Path, port: str) -> list[subprocess.Popen[bytes]]:
+    """Return a scheduler, a worker of another version, and three others."""
+    paths = os.pathsep.join(filter(None, sys.path))
+    address, found = f"tcp://127.0.0.1:{port}", []
+    others = os.pathsep.join([str(folder), paths])
+    worker = ("worker", address, "--nthreads", "1", "--no-nanny")
+    scheduler = ("scheduler", "--host", "tcp://127.0.0.1", "--port", port)
+    for path, (kind, *words) in ((paths, scheduler), (others, worker), *[(paths, worker)] * 3):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words, "--no-dashboard"]
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+        quiet = subprocess.DEVNULL
+        found.append(subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet))
+    return found
+
+
+def _opened(address: str) -> Workers:
+    """Return the workers of a scheduler that has just been started."""
+    for _ in range(12):
+        with contextlib.suppress(FitError):
+            return open_workers(address, 4, threads=1)
+    raise TimeoutError(address)
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
 if __name__ == "__main__":
     import json
-    import sys
 
-    print(json.dumps(run(int(sys.argv[1]), 0, *sys.argv[2:3])))
+    if sys.argv[1] == "scheduler":
+        print(json.dumps(killed_scheduler(), indent=1))
+    else:
+        print(json.dumps(run(int(sys.argv[1]), 0, *sys.argv[2:3])))

@@ -110,3 +110,23 @@ def test_a_result_that_cannot_be_written_is_named_before_anything_is_measured(
     assert status != 0
     assert "exists" in errors if "taken.zarr" in result else "would overwrite the input" in errors
     assert not (tmp_path / "in.json").exists()
+
+
+def test_a_folder_to_resume_that_is_missing_is_named_before_settings(run, computed, words):
+    command, out, _ = words
+    status, _, error = run(*command, "--resume", f"{out}.elsewhere", "--set", "preset=preview")
+    assert status == 2
+    assert f"--resume {out}.elsewhere was given, and there is no such folder" in error
+
+
+def test_an_unfinished_run_in_the_place_of_the_result_is_named(run, computed, words):
+    command, out, _ = words
+    computed.fails = (1,)
+    assert run(*command)[0] == 1
+    status, _, error = run(*command, "--steps", "7")
+    assert status == 2
+    assert f"{out} exists; it is the result of a run in parts that is not finished" in error
+    assert f"--resume {out}.parts" in error
+    computed.fails = ()
+    assert run(*command, "--overwrite")[0] == 0
+    assert "not finished" not in run(*command)[2]

@@ -33,7 +33,8 @@ class Pool:
     def submit(self, task, *arguments):
         return self._pool.submit(task, *arguments)
 
-    def check(self, task, *arguments):
+    def ready(self, task, *arguments):
+        yield "waiting for the first worker"
         if "none" in self._wrong:
             raise FitError("no worker can compute the plan.")
         return [text for text in (task(*arguments), *self._wrong) if text]
@@ -140,9 +141,9 @@ def test_workers_get_paths_that_do_not_depend_on_their_current_folder(
     class Recording(Pool):
         given = ()
 
-        def check(self, task, *arguments):
+        def ready(self, task, *arguments):
             self.seen = arguments[0]
-            return super().check(task, *arguments)
+            return super().ready(task, *arguments)
 
         def submit(self, task, *arguments):
             self.given = (*self.given, arguments)

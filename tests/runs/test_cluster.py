@@ -11,6 +11,7 @@ from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.runs.scale import executors
+from napari_cellinr.runs.scale.executors import of_dask
 from napari_cellinr.runs.scale.make import make_plan
 from napari_cellinr.runs.scale.parts import check_worker
 from napari_cellinr.runs.scale.plan import Plan
@@ -79,7 +80,7 @@ def test_a_killed_worker_of_dask_is_replaced(plan, expected):
 
 def test_a_scheduler_that_cannot_be_reached_is_named(monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(executors, "CONNECT", 0.2)
+    monkeypatch.setattr(of_dask, "CONNECT", 0.2)
     with pytest.raises(FitError, match=r"tcp://127.0.0.1:9 cannot be reached"):
         executors.open_workers("tcp://127.0.0.1:9", 1)
 
@@ -98,7 +99,7 @@ def test_workers_check_version_and_recording(plan):
     assert "cannot read the recording" in check_worker(absent)
     other = Plan(**{**vars(plan), "digest": "0"})
     assert "another recording" in check_worker(other)
-    assert "has napari-cellinr" in executors._checked("0.0.1", str, "")
+    assert "has napari-cellinr" in of_dask._checked("0.0.1", str, "")
 
 
 def test_the_script_for_slurm_covers_all_parts(plan):

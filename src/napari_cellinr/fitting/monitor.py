@@ -78,6 +78,12 @@ class Monitor:
         """Seconds since the job started."""
         return time.monotonic() - self.started
 
+    @property
+    def paused_seconds_so_far(self) -> float:
+        """Time for which the job was paused, with the present pause."""
+        present = 0.0 if self._paused_at is None else time.monotonic() - self._paused_at
+        return self.paused_seconds + present
+
     def end_after(self, seconds: float) -> float:
         """Return `time.monotonic()` when the job will have run for a time, pauses not counted."""
         return self.started + self.paused_seconds + seconds

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +13,19 @@ import numpy as np
 from napari_cellinr.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["RawArray", "chunks_of", "is_lazy_size", "lazy_above", "lazy_array"]
+__all__ = ["RawArray", "chunks_of", "is_lazy_size", "lazy_above", "lazy_array", "small_chunks"]
 
 _MEGABYTE = 2**20
 _USUAL_LIMIT = 512
 _CHUNK = 16 * _MEGABYTE
 _SURE = 128 * _MEGABYTE
 _SUSPICIOUS = 20
+_is_small: ContextVar[bool] = ContextVar("_is_small", default=False)
 
 
 def lazy_above() -> int:
@@ -66,6 +69,16 @@ def is_lazy_size(n_bytes: int, file_bytes: int, limit: int) -> bool:
     return n_bytes > limit or n_bytes > max(_SURE, _SUSPICIOUS * file_bytes)
 
 
+@contextmanager
+def small_chunks() -> Iterator[None]:
+    """Open arrays in chunks of the file within this context: a damaged one spoils no others."""
+    token = _is_small.set(True)
+    try:
+        yield
+    finally:
+        _is_small.reset(token)
+
+
 def chunks_of(shape: Sequence[int], itemsize: int, grain: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of the chunks in which an array is read, at most about 16 MB each.
 
@@ -80,8 +93,9 @@ def chunks_of(shape: Sequence[int], itemsize: int, grain: Sequence[int]) -> tupl
         Chunks are whole multiples of it, enlarged along the last axes first.
     """
     chunk = [min(g, n) for g, n in zip(grain, shape, strict=True)]
+    most = 1 if _is_small.get() else _CHUNK
     for axis in reversed(range(len(shape))):
-        room = _CHUNK // max(1, math.prod(chunk) * itemsize)
+        room = most // max(1, math.prod(chunk) * itemsize)
         if room > 1:
             chunk[axis] = min(shape[axis], chunk[axis] * room)
         if chunk[axis] < shape[axis]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-__all__ = ["add_overwrite", "check_overwrite"]
+__all__ = ["add_overwrite", "check_overwrite", "unfinished_run"]
 
 
 def add_overwrite(parser: Any) -> None:
@@ -60,6 +60,27 @@ def check_overwrite(
             raise FileError(f"{name} was given twice; give each file its own name.")
         if place.exists() and not options.overwrite:
             raise FileError(
-                f"{name} exists; choose another name, or give --overwrite to replace it."
+                f"{name} exists; {unfinished_run(place)}choose another name, or give --overwrite "
+                "to replace it."
             )
         taken.append(place)
+
+
+def unfinished_run(place: Path) -> str:
+    """Return how an unfinished run in parts goes on; an empty text if there is none.
+
+    Parameters
+    ----------
+    place
+        Of its result.
+    """
+    from napari_cellinr.runs.scale.plan import notes_folder
+    from napari_cellinr.runs.scale.state import PLAN_FILE
+
+    folder = notes_folder(place)
+    if not (folder / PLAN_FILE).is_file():
+        return ""
+    return (
+        f"it is the result of a run in parts that is not finished: to go on with the settings of "
+        f"that run, give --resume {folder}; otherwise "
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr.cli.shared.progress import (
     Interruption,
@@ -13,7 +13,7 @@ from napari_cellinr.cli.shared.progress import (
     say_warning,
     seconds_in_words,
 )
-from napari_cellinr.errors import ConfigError
+from napari_cellinr.errors import ConfigError, FileError
 from napari_cellinr.io.names import place_of
 from napari_cellinr.text import n_of
 
@@ -34,6 +34,9 @@ __all__ = [
     "source_of",
     "whole_or_resumed",
 ]
+
+_STOPPED: Final = 128 + 2
+"""Exit status after the time limit: that of a run that Ctrl-C has stopped."""
 
 _NEEDS_WHOLE = ("save_fit", "report", "conventional", "continue_from", "warm_start", "tracks")
 """Options for which the whole result has to be in memory."""
@@ -76,6 +79,8 @@ def whole_or_resumed(options: Namespace) -> int:
     ------
     ConfigError
         If the folder is that of another run, or there is nothing to go on with.
+    FileError
+        If there is no such folder.
     """
     from napari_cellinr.runs.scale.plan import load_plan, notes_folder
     from napari_cellinr.runs.scale.state import PLAN_FILE
@@ -90,6 +95,10 @@ def whole_or_resumed(options: Namespace) -> int:
                 f"and {options.output} is there. To compute it again, give --overwrite, not "
                 "--resume."
             )
+        raise FileError(
+            f"--resume {folder} was given, and there is no such folder; give the one that was "
+            "printed when the run was interrupted."
+        )
     if folder is None or not (folder / PLAN_FILE).is_file():
         status: int = options.run_whole(options)
         return status
@@ -227,7 +236,9 @@ def run_parts(options: Namespace, plan: Plan) -> int:
             choose_device(name)  # says which there are
     several = options.workers > 1 or options.scheduler is not None
     workers = (
-        open_workers(options.scheduler, options.workers, devices=options.devices)
+        open_workers(
+            options.scheduler, options.workers, devices=options.devices, memory=plan.memory
+        )
         if several
         else None
     )
@@ -238,7 +249,8 @@ def run_parts(options: Namespace, plan: Plan) -> int:
     interruption, ended = Interruption(), False
     try:
         with interruption.caught():
-            found = follow(run_plan(plan, workers, overwrite=options.overwrite), interruption)
+            job = run_plan(plan, workers, overwrite=options.overwrite, started=options.started)
+            found = follow(job, interruption)
         ended = not found.stopped
     finally:
         if workers is not None:
@@ -252,6 +264,12 @@ def run_parts(options: Namespace, plan: Plan) -> int:
             f"{on}"
         )
         return interruption.status
+    if found.is_late and not found.failed:
+        say_warning(
+            f"stopped by the time limit of {plan.config.max_seconds:g} s after {found.done} of "
+            f"{n_of(found.total, 'part')}; {on}"
+        )
+        return _STOPPED
     for number, text in found.failed.items():
         say_error(text if text.startswith("part ") else f"part {number}: {text}")
     if not found.is_complete:

@@ -17,7 +17,7 @@ from napari_cellinr.macro.batch.item import replay_with, row_of
 from napari_cellinr.macro.steps import Macro
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from concurrent.futures import Future
 
     from napari_cellinr.macro.batch.items import Item, Row
@@ -58,8 +58,8 @@ class Cluster:
         """Images that are given to the workers at the same time."""
         return 2 * self._workers.n_workers
 
-    def check(self) -> list[str]:
-        """Return why some workers are left out.
+    def ready(self) -> Generator[str, None, list[str]]:
+        """Yield what is waited for until a worker can be used; return why others are left out.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Cluster:
                 "for the results."
             ) from error
         places = [*self._protected[:_CHECKED], self._output]
-        return self._workers.check(_unseen, [str(path) for path in places])
+        return (yield from self._workers.ready(_unseen, [str(path) for path in places]))
 
     def submit(self, item: Item, target: Target) -> Submitted:
         """Give an image to the workers.

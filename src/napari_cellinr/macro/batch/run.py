@@ -205,11 +205,29 @@ class _Batch:
         try:
             if opened.link:
                 say(f"{LINK} {opened.link}")
-            for text in cluster.check():
+            texts = yield from self._ready(cluster)
+            if texts is None:
+                for place in self._waiting:
+                    self._put(place, row_of(self._items[place], "stopped"))
+                return
+            for text in texts:
                 say(text)
             yield from self._at_once(cluster.submit, cluster.most)
         finally:
             cluster.close()
+
+    def _ready(self, cluster: Cluster) -> Generator[Progress, Message, list[str] | None]:
+        """Wait for workers; return sentences about them, or None if stopped meanwhile."""
+        waiting = cluster.ready()
+        while True:
+            try:
+                stage = next(waiting)
+            except StopIteration as end:
+                texts: list[str] = end.value
+                return texts
+            if (yield Progress(stage, 0, len(self._items))) == "stop":
+                return None
+            time.sleep(_POLLING)
 
     def _at_once(
         self, start: Callable[[Item, Target], WorkerProcess | Submitted], most: int

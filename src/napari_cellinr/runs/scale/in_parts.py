@@ -193,7 +193,9 @@ def explanation(result: PartsResult | None, path: Path) -> str:
         return "the run was stopped while it was planned; nothing was written."
     found = result.finished
     failed = " ".join(f"{text.rstrip('.')}." for text in found.failed.values())
-    why = failed if failed or not found.stopped else "the run was stopped."
+    limit = result.plan.config.max_seconds
+    late = f"the run was stopped by its time limit of {limit:g} s." if found.is_late else ""
+    why = failed or late or ("the run was stopped." if found.stopped else "")
     are = n_of(found.done, f"of {found.total} parts is", f"of {found.total} parts are")
     return (
         f"{why} {are} finished and kept in {path}; the same run with this result computes the "
@@ -224,7 +226,8 @@ def parts_job(request: PartsRequest) -> Generator[Progress, Message, PartsResult
     if made is None or monitor.stopped:
         return None
     plan, held, limits = made
-    found = yield from _watched(request, plan, held, limits)
+    began = started + monitor.paused_seconds  # pauses do not count towards the time limit
+    found = yield from _watched(request, plan, held, limits, began)
     place = plan.places[0]
     levels = levels_of(place, plan.image) if found.is_complete else (growing(place, plan.image),)
     seconds = time.monotonic() - started
@@ -232,10 +235,14 @@ def parts_job(request: PartsRequest) -> Generator[Progress, Message, PartsResult
 
 
 def _watched(
-    request: PartsRequest, plan: Plan, held: Image | None, limits: tuple[float, float]
+    request: PartsRequest,
+    plan: Plan,
+    held: Image | None,
+    limits: tuple[float, float],
+    started: float,
 ) -> Generator[Progress, Message, Finished]:
     """Run a plan; whenever a part is finished, the progress shows the result so far."""
-    job = run_plan(plan, overwrite=request.overwrite, image=held)
+    job = run_plan(plan, overwrite=request.overwrite, image=held, started=started)
     result, shown, message = growing(plan.places[0], plan.image), -1, None
     advice = check_space(plan)
     try:

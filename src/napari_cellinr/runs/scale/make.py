@@ -16,7 +16,7 @@ from napari_cellinr.runs.scale.methods import method_in_parts
 from napari_cellinr.runs.scale.methods.results import result_of
 from napari_cellinr.runs.scale.plan import Plan
 from napari_cellinr.runs.scale.seams import n_kept
-from napari_cellinr.runs.scale.source import digest, frame_shape, with_time
+from napari_cellinr.runs.scale.source import digest, frame_shape, recording, with_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,16 +77,22 @@ def make_plan(
             "parameters, which would be written into the plan; leave them out, and give them to "
             "fsspec by its variables or its file, such as FSSPEC_HTTPS."
         )
-    method, found = method_in_parts(action), source.image() if image is None else image.canonical()
+    method = method_in_parts(action)
+    if image is None:
+        found, known = recording(source)
+    else:
+        found = image.canonical()
+        known = digest(found)
     stamp = stamp_of(source, found)  # before anything is measured
     result, series = result_of(found, config), with_time(found)
-    channels, texts = method.measured(series, config)
+    # A plan does not depend on the time limit, so that neither does a result after --resume.
+    channels, texts = method.measured(series, config.replace(max_seconds=None))
     parts, needed = method.layout(series, config, channels, SHARE * memory / workers)
     texts += missing_chunks(source.path, source.level) if source.path else []
     plan = Plan(
         action=action,
         source=source,
-        digest=digest(found),
+        digest=known,
         settings=config.changes(),
         channels=tuple(channels),
         outputs={role: str(place_of(path).resolve()) for role, path in outputs.items()},
@@ -97,7 +103,7 @@ def make_plan(
         warnings=tuple(texts),
         stamp=stamp,
     )
-    return replace(plan, seconds=_seconds(plan, series))
+    return replace(plan, seconds=_seconds(plan.of_parts, series))
 
 
 def check_space(plan: Plan) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from dask.highlevelgraph import MaterializedLayer
 
-from napari_cellinr.errors import CellINRError
+from napari_cellinr.errors import CellINRError, FileError
 from napari_cellinr.io import read
 from napari_cellinr.io.lazy import chunks_of, lazy_array
 from napari_cellinr.io.names import ADDRESSES, place_of
@@ -152,7 +152,10 @@ def limits_of(image: Image) -> tuple[float, float]:
         Lazy; of several channels, the first one counts.
     """
     channel = image.take("C", 0) if "C" in image.axes else image
-    values = np.asarray(sample(with_time(channel.canonical()), _SAMPLE, _WHOLE), np.float32)
+    try:
+        values = np.asarray(sample(with_time(channel.canonical()), _SAMPLE, _WHOLE), np.float32)
+    except FileError:  # a digest could read other places
+        return 0.0, 1.0
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, (1, 99.9)) if values.size else (0.0, 0.0)
     return float(low), float(high) if high > low else float(low) + 1

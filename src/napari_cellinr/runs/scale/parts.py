@@ -30,9 +30,11 @@ from napari_cellinr.runs.scale.seams import blended, keep_bands
 from napari_cellinr.runs.scale.source import (
     digest,
     frame_shape,
+    has_damage,
     is_same,
     only_value,
     read_part,
+    recording,
     with_time,
 )
 from napari_cellinr.runs.scale.state import State
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.image import Image
     from napari_cellinr.runs.scale.plan import Part, Plan
+    from napari_cellinr.runs.scale.source import Source
 
 __all__ = ["check_worker", "compute", "finish_plan", "part_job"]
 
@@ -137,7 +140,7 @@ def check_worker(plan: Plan, image: Image | None = None) -> str:
             "install the same version on all workers."
         )
     try:
-        found = digest(plan.source.image() if image is None else image.canonical())
+        found = recording(plan.source)[1] if image is None else digest(image.canonical())
     except (CellINRError, OSError) as error:
         return f"{where} cannot read the recording ({str(error).rstrip('.')})."
     if not is_same(found, plan.digest):
@@ -150,19 +153,25 @@ def _fit(
 ) -> Generator[Progress, Message, None]:
     """Compute a part, and write it."""
     part, identity, method = plan.parts[number], plan.identity(), method_in_parts(plan.action)
-    image = with_time(plan.source.image() if given is None else given.canonical())
+    is_damaged = has_damage(plan.digest)
+    image = with_time(
+        plan.source.image(is_damaged=is_damaged) if given is None else given.canonical()
+    )
     stamp = stamp_of(plan.source, image, None)
     if _checked.get(identity) != stamp:
         if wrong := check_worker(plan, given):
             raise FileError(wrong)
         _checked[identity] = stamp
     texts = yield from check_before(plan, state, image, stamp, monitor)
-    reading = partial(_read, image, part, method.frames(plan, part))
+    again = None if is_damaged or given is not None else plan.source
+    reading = partial(_read, image, part, method.frames(plan, part), again)
     found = yield from in_background("reading", reading, monitor, needed=True)
     assert found is not None
     block, values_read = found
     device = os.environ.get(DEVICE, "")
-    here = replace(plan, settings={**plan.settings, "device": device}) if device else plan
+    here = plan.of_parts
+    if device:
+        here = replace(here, settings={**here.settings, "device": device})
     fitted, level = None, None
     try:
         with explained_failures():
@@ -197,9 +206,14 @@ def _fit(
     state.note(number, facts)
 
 
-def _read(image: Image, part: Part, numbers: list[int]) -> tuple[Image, str]:
-    """Return what a part reads, and its digest."""
-    block = read_part(image, part, numbers)
+def _read(image: Image, part: Part, numbers: list[int], again: Source | None) -> tuple[Image, str]:
+    """Return what a part reads, and its digest; damage may be in a chunk that it does not need."""
+    try:
+        block = read_part(image, part, numbers)
+    except FileError:
+        if again is None:
+            raise
+        block = read_part(with_time(again.image(is_damaged=True)), part, numbers)
     return block, digest_of_part(block)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr import __version__
@@ -167,6 +167,12 @@ class Plan:
         """Return the frames of a part that makes coarser levels."""
         first = (number - len(self.parts)) * FRAMES_AT_ONCE
         return self.frames[first : first + FRAMES_AT_ONCE]
+
+    @property
+    def of_parts(self) -> Plan:
+        """The plan as its parts see it: without the time limit, which is that of the whole run."""
+        settings = {name: value for name, value in self.settings.items() if name != "max_seconds"}
+        return replace(self, settings=settings)
 
     def identity(self) -> str:
         """Return a short text that differs for plans with another result."""

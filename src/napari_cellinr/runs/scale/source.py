@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from napari_cellinr.errors import FileError
 from napari_cellinr.io import read, read_all
+from napari_cellinr.io.lazy import small_chunks
 from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,9 +26,12 @@ __all__ = [
     "Source",
     "digest",
     "frame_shape",
+    "has_damage",
     "is_same",
     "only_value",
     "read_part",
+    "readable",
+    "recording",
     "sample",
     "with_time",
 ]
@@ -67,8 +72,14 @@ class Source:
     voxel: Mapping[str, float] = field(default_factory=dict)
     crop: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
 
-    def image(self) -> Image:
+    def image(self, *, is_damaged: bool = False) -> Image:
         """Return the recording, lazy, axes in canonical order.
+
+        Parameters
+        ----------
+        is_damaged
+            Whether chunks of its file are read one by one, which takes longer than several at
+            once, but then a damaged one spoils no others.
 
         Raises
         ------
@@ -86,7 +97,8 @@ class Source:
             "stack_axis": self.stack,
             "lazy_above": 0,
         }
-        found = read(self.path, **choice) if self.series == 0 else self._of_series(choice)
+        with small_chunks() if is_damaged else nullcontext():
+            found = read(self.path, **choice) if self.series == 0 else self._of_series(choice)
         if self.channel is not None:
             found = found.take("C", self.channel)
         if self.voxel:
@@ -132,6 +144,41 @@ def digest(image: Image) -> str:
     return "-".join(found)
 
 
+def has_damage(known: str) -> bool:
+    """Return whether a block of a digest could not be read.
+
+    Parameters
+    ----------
+    known
+        From `digest`.
+    """
+    return _DAMAGED in known.split("-")
+
+
+def recording(source: Source) -> tuple[Image, str]:
+    """Return the recording, lazy, and its digest; if it is damaged, in chunks of its file.
+
+    Parameters
+    ----------
+    source
+        The recording.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    image = source.image()
+    try:
+        found = digest(image)
+    except FileError:
+        found = _DAMAGED
+    if has_damage(found):
+        image = source.image(is_damaged=True)
+        found = digest(image)
+    return image, found
+
+
 def is_same(first: str, second: str) -> bool:
     """Return whether two digests can be those of one recording, parts of which may be damaged.
 
@@ -150,7 +197,9 @@ def _hashed(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def sample(image: Image, most: Mapping[str, int], whole: int) -> NDArray[Any]:
+def sample(
+    image: Image, most: Mapping[str, int], whole: int, damage: list[str] | None = None
+) -> NDArray[Any]:
     """Return some blocks of a channel, at different times, depths and places.
 
     Parameters
@@ -161,15 +210,55 @@ def sample(image: Image, most: Mapping[str, int], whole: int) -> NDArray[Any]:
         Elements of a block along each spatial axis.
     whole
         Voxels up to which all of the channel is returned.
+    damage
+        Gets what is wrong with frames or blocks that cannot be read, which are left out.
 
     Returns
     -------
     numpy.ndarray
         Axes (block, [Z,] Y, X), with the data type of the image.
+
+    Raises
+    ------
+    FileError
+        If none of them can be read.
     """
+    damage = [] if damage is None else damage
     if np.prod(image.shape, dtype=float) <= whole:
-        return image.array()
-    return np.concatenate([block.array() for block in _blocks(image, most)])
+        try:
+            return image.array()
+        except FileError:
+            frames = (image.crop(T=(t, t + 1)) for t in range(image.sizes["T"]))
+            with suppress(FileError):
+                return np.concatenate(readable(frames, damage))
+    return np.concatenate(readable(_blocks(image, most), damage))
+
+
+def readable(blocks: Iterable[Image], damage: list[str]) -> list[NDArray[Any]]:
+    """Return the values of blocks without those that cannot be read.
+
+    Parameters
+    ----------
+    blocks
+        Lazy.
+    damage
+        Gets what is wrong with the others.
+
+    Raises
+    ------
+    FileError
+        If none can be read.
+    """
+    found, failure = [], None
+    for block in blocks:
+        try:
+            found.append(block.array())
+        except FileError as error:  # the part that needs it will say so
+            failure = error
+            damage.append(str(error))
+    if failure is not None and not found:
+        raise failure
+    return found
 
 
 def _blocks(image: Image, most: Mapping[str, int]) -> list[Image]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from napari_cellinr.classic.camera.hot_clusters import hot_clusters
 from napari_cellinr.classic.camera.noise import Known, estimate_noise
 from napari_cellinr.classic.camera.scan import scan_warnings
 from napari_cellinr.classic.frames.bad_frames import is_noise
+from napari_cellinr.errors import FileError
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
@@ -22,10 +24,10 @@ from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.part import estimate_part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.series import Within, is_coupled, kernel_trust
 from napari_cellinr.methods.cellinr.recording.camera import PlainPlanes, find_offsets, text_of
-from napari_cellinr.runs.scale.source import frame_shape, sample
+from napari_cellinr.runs.scale.source import frame_shape, readable, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,6 +48,9 @@ NO_GAIN: Final = 1e-12
 As a setting, a gain has to be positive.
 """
 
+MOST_CHECKED: Final = 2**28
+"""Voxels up to which a frame is read to see whether it can be: larger ones are read in tiles."""
+
 WHOLE: Final = 8_000_000
 """Voxels of a channel up to which all of it is measured."""
 
@@ -64,30 +69,52 @@ def measured(image: Image, config: CellINRConfig) -> tuple[list[dict[str, Any]],
         The settings.
     """
     channels, texts = [], []
+    damage: list[str] = []
     several = "C" in image.axes
     for number in range(image.sizes.get("C", 1)):
         channel = image.take("C", number) if several else image
-        found, text = _of_channel(channel, config, number if several else None)
+        found, text = _of_channel(channel, config, number if several else None, damage)
         channels.append(found)
         texts += text
-    return channels, texts
+    return channels, texts + damage_text(damage)
+
+
+def damage_text(damage: Sequence[str]) -> list[str]:
+    """Return a sentence about what could not be read; nothing if all could.
+
+    Parameters
+    ----------
+    damage
+        What was wrong, for each place.
+    """
+    if not damage:
+        return []
+    return [
+        "parts of the recording cannot be read, and what all parts share was measured without "
+        f"them; the parts that need them fail. {damage[0]}"
+    ]
 
 
 def _of_channel(
-    image: Image, config: CellINRConfig, number: int | None
+    image: Image, config: CellINRConfig, number: int | None, damage: list[str]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is measured in one channel, axes T, [Z,] Y, X, and sentences about it."""
     n_axes, offsets, uncertainty = len(image.axes) - 1, None, 0.0
-    planes: Any = _Planes(image)
-    texts, hot = scan_warnings(planes, number), hot_clusters(planes)
-    if config.pattern != "none" and (pattern := find_offsets(PlainPlanes(planes, hot))) is not None:
+    planes: Any = _Planes(image, damage)
+    texts: list[str] = []
+    hot = pattern = None
+    with suppress(FileError):  # no plane can be read as a whole, but tiles of it
+        texts, hot = scan_warnings(planes, number), hot_clusters(planes)
+        if config.pattern != "none":
+            pattern = find_offsets(PlainPlanes(planes, hot))
+    if pattern is not None:
         offsets = pattern.offsets
         uncertainty = math.hypot(pattern.uncertainty, pattern.pixel_error)
         texts.append(text_of(pattern, number))
     most = NOISE_VOXELS if n_axes == 3 else NOISE_PIXELS
     known = Known(config.gain, config.read_noise, config.offset, config.grain)
-    noise = estimate_noise(sample(image, most, WHOLE), n_axes=n_axes, known=known)
-    first = _first_frame(image)
+    noise = estimate_noise(sample(image, most, WHOLE, damage), n_axes=n_axes, known=known)
+    first = _first_frame(image, damage)
     settings: dict[str, Any] = {
         "gain": noise.gain or NO_GAIN,
         "read_noise": noise.read_noise,
@@ -119,10 +146,13 @@ def _of_channel(
 
 
 class _Planes:
-    """The planes of a channel, of which only those are read that are looked at."""
+    """The planes of a channel, of which only those are read that are looked at.
 
-    def __init__(self, image: Image) -> None:
-        self._image = image
+    A slice has none that cannot be read, and instead of one there is the next that can be read.
+    """
+
+    def __init__(self, image: Image, damage: list[str]) -> None:
+        self._image, self._damage = image, damage
         self._depth = image.sizes.get("Z", 1)
 
     def __len__(self) -> int:
@@ -130,19 +160,52 @@ class _Planes:
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
-            return np.stack([self[number] for number in range(*key.indices(len(self)))])
+            numbers = range(*key.indices(len(self)))
+            return np.stack(readable(map(self._plane, numbers), self._damage))
+        for number in range(key, len(self)):
+            with suppress(FileError):
+                return self._plane(number).array()
+        return self._plane(key).array()
+
+    def _plane(self, key: int) -> Image:
         frame = self._image.take("T", key // self._depth)
-        plane = frame.take("Z", key % self._depth) if "Z" in frame.axes else frame
-        return plane.array()
+        return frame.take("Z", key % self._depth) if "Z" in frame.axes else frame
 
 
-def _first_frame(image: Image) -> int:
-    """Return the number of the first frame that shows something; 0 if the first 16 do not."""
-    for number in range(min(image.sizes["T"], 16)):
-        frame = typical(image.take("T", number)).array()
-        if frame.min() < frame.max() and not is_noise(frame):
+def _first_frame(image: Image, damage: list[str]) -> int:
+    """Return the number of the first frame that shows something; 0 if the first 16 do not.
+
+    Frames that cannot be read do not count: parts read this one, too.
+    """
+    found, partly, failure = list[int](), list[int](), None
+    for number in range(image.sizes["T"]):
+        whole = image.take("T", number)
+        try:
+            frame = typical(whole).array()
+            shows = frame.min() < frame.max() and not is_noise(frame)
+            if shows or not found:
+                partly.append(number)
+                _check_readable(whole)
+        except FileError as error:
+            failure = error
+            damage.append(str(error))
+            continue
+        found.append(number)
+        if shows:
             return number
-    return 0
+        if len(found) == 16:
+            break
+    if failure is not None and not found + partly:
+        raise failure
+    return (found + partly)[0]
+
+
+def _check_readable(frame: Image) -> None:
+    """Raise `FileError` if a frame that is read as a whole by parts cannot be read."""
+    data: Any = frame.data
+    if hasattr(data, "blocks") and data.size <= MOST_CHECKED:
+        for block in data.blocks.ravel():
+            np.asarray(block)
 
 
 def typical(frame: Image) -> Image:
@@ -157,21 +220,24 @@ def typical(frame: Image) -> Image:
     if math.prod(frame.shape) <= math.prod(lengths):
         return frame
     best, contrast = frame, -1.0
-    for part in windows(frame):
+    for part in windows(frame, skip=True):
         if (found := float(np.std(part.array()))) > contrast:
             best, contrast = part, found
     return best
 
 
-def windows(frame: Image) -> Iterator[Image]:
+def windows(frame: Image, *, skip: bool = False) -> Iterator[Image]:
     """Yield nine parts of a frame in memory, from the middle on; all of it if it is small.
 
     Parameters
     ----------
     frame
         Axes [Z,] Y, X; lazy if it is large.
+    skip
+        Whether parts that cannot be read are left out, unless that is all of them.
     """
     lengths = STRUCTURE_VOXELS[len(frame.axes)]
+    failure, n_found = None, 0
     if math.prod(frame.shape) <= math.prod(lengths):
         yield frame.like(frame.array())
         return
@@ -184,7 +250,17 @@ def windows(frame: Image) -> Iterator[Image]:
                 start = int(np.clip(centre * size - length / 2, 0, max(0, size - length)))
                 ranges[axis] = slice(start, min(size, start + length))
             part = frame.crop(**ranges)
-            yield part.like(part.array())
+            try:
+                values = part.array()
+            except FileError as error:
+                if not skip:
+                    raise
+                failure = error
+                continue
+            n_found += 1
+            yield part.like(values)
+    if failure is not None and not n_found:
+        raise failure
 
 
 def _without(image: Image, offsets: NDArray[np.float32] | None) -> Image:

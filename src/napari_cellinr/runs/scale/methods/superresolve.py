@@ -35,7 +35,7 @@ from napari_cellinr.runs.scale.methods.denoise import (
     denoise_block,
     frames_read,
 )
-from napari_cellinr.runs.scale.methods.measured import measured
+from napari_cellinr.runs.scale.methods.measured import damage_text, measured
 from napari_cellinr.runs.scale.methods.typical import NEAR, own_settings, shared_by_parts
 from napari_cellinr.runs.scale.plan import Part
 from napari_cellinr.runs.scale.source import frame_shape
@@ -84,7 +84,7 @@ class SuperresolutionInParts(MethodInParts):
         if places := places_in_time(image, config):
             common["places"] = list(places)
         shared: list[dict[str, Any]] = [dict(common) for _ in range(n_channels)]
-        texts: list[str] = []
+        texts, damage = list[str](), list[str]()
         if config.noise == "remove":
             found, texts = measured(image, _denoising(config))
             for facts, own in zip(shared, found, strict=True):
@@ -92,10 +92,10 @@ class SuperresolutionInParts(MethodInParts):
         between = sorted({int(t) for t in times if is_between(t)})
         for number, facts in enumerate(shared if between else ()):
             channel = image.take("C", number) if "C" in image.axes else image
-            facts |= shared_by_parts(channel, config, between)
+            facts |= shared_by_parts(channel, config, between, damage)
         config = with_true_times(image, config)
         spacing = spacing_warnings(config, image.units[image.axes.index("T")])
-        return shared, [*spacing, *(f"{REMOVAL}: {text}" for text in texts)]
+        return shared, [*spacing, *damage_text(damage), *(f"{REMOVAL}: {text}" for text in texts)]
 
     def layout(
         self, image: Image, config: SpatimeConfig, channels: list[dict[str, Any]], memory: float

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_cellinr.classic.camera.noise import estimate_noise
-from napari_cellinr.errors import DataError
+from napari_cellinr.errors import DataError, FileError
 from napari_cellinr.fitting.comparable import comparable
 from napari_cellinr.fitting.monitor import Monitor
 from napari_cellinr.fitting.problem import finish
@@ -35,13 +35,16 @@ if TYPE_CHECKING:
 
 __all__ = ["NEAR", "own_settings", "shared_by_parts"]
 
+MOST_TRIES: Final = 16
+"""Places that are tried if others cannot be read."""
+
 NEAR = 3
 """Frames before and after a block to which the motion of its outer intervals, and of those beside
 them, is fitted."""
 
 
 def shared_by_parts(
-    image: Image, config: SpatimeConfig, between: Sequence[int]
+    image: Image, config: SpatimeConfig, between: Sequence[int], damage: list[str]
 ) -> dict[str, dict[str, Any] | None]:
     """Return what one fit in a typical part finds for all parts, as far as the settings need it.
 
@@ -56,10 +59,25 @@ def shared_by_parts(
         The settings.
     between
         Numbers of the frames behind which frames are made.
+    damage
+        Gets what is wrong where the recording cannot be read; another place is taken then.
     """
     if config.noise != "match" and config.motion != "auto":
         return {}
-    typical_part = _TypicalPart.of(image, between[len(between) // 2])
+    middle = between[len(between) // 2]
+    for interval in sorted(between, key=lambda one: (abs(one - middle), one))[:MOST_TRIES]:
+        try:
+            return _shared_at(image, config, between, interval)
+        except FileError as error:
+            damage.append(str(error))
+    return {}
+
+
+def _shared_at(
+    image: Image, config: SpatimeConfig, between: Sequence[int], interval: int
+) -> dict[str, dict[str, Any] | None]:
+    """Return what one fit around an interval finds for all parts."""
+    typical_part = _TypicalPart.of(image, interval)
     try:
         fitted = typical_part.fitted(config, between[0])
     except DataError:  # nothing is seen there, or it is not finite
