@@ -102,7 +102,7 @@ NSTM = (
     ),
     *_of(
         "methods/nstm/test_reconstruct_job.py",
-        ("methods/nstm/job.py", "< WORTH_IT * best[1]", "> WORTH_IT * best[1]", "kept"),
+        ("methods/nstm/job.py", "< worth_it * best[1]", "> worth_it * best[1]", "kept"),
     ),
     *_of(
         "methods/nstm/test_nstm.py",

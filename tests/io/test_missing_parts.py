@@ -112,7 +112,7 @@ def test_numbers_without_gaps(tmp_path, numbers):
 
 def test_missing_time_points_of_a_grid(tmp_path):
     save(tmp_path, [f"t{t}_z{z}.tif" for t in (0, 1, 3) for z in (0, 1, 2)])
-    with pytest.warns(FileWarning, match=r"\(2\): 1 is followed by 3.*along T"):
+    with pytest.warns(FileWarning, match=r"\(2\): 1 is followed by 3.*gap in time"):
         assert read(tmp_path, stack_axis="T").shape == (3, 3, 4, 5)
 
 

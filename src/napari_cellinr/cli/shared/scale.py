@@ -82,7 +82,7 @@ def whole_or_resumed(options: Namespace) -> int:
     FileError
         If there is no such folder.
     """
-    from napari_cellinr.runs.scale.plan import load_plan, notes_folder
+    from napari_cellinr.runs.scale.plan import PARTS, load_plan, notes_folder
     from napari_cellinr.runs.scale.state import PLAN_FILE
 
     options.devices = _devices(options)
@@ -95,10 +95,11 @@ def whole_or_resumed(options: Namespace) -> int:
                 f"and {options.output} is there. To compute it again, give --overwrite, not "
                 "--resume."
             )
-        raise FileError(
-            f"--resume {folder} was given, and there is no such folder; give the one that was "
-            "printed when the run was interrupted."
-        )
+        if folder.suffix == PARTS:
+            raise FileError(
+                f"--resume {folder} was given, and there is no such folder; give the one that was "
+                "printed when the run was interrupted."
+            )
     if folder is None or not (folder / PLAN_FILE).is_file():
         status: int = options.run_whole(options)
         return status

@@ -68,6 +68,9 @@ PART_FITS, PART_CHECKS = 2, 0.5
 """Fits with the motion of parts, and how often one is checked, too, since it is better: of 23
 development recordings of phase contrast in motion, made in 20 and checked in 10."""
 
+STIFFER_FITS = 1
+"""Fits with stiffer motion, where phase is faint."""
+
 EACH_LAYER = 0.5
 """Time of each further layer relative to that of the first."""
 
@@ -154,7 +157,7 @@ def usual_steps(image: Image, config: NSTMConfig) -> float:
     checks = check_steps(config)
     steps = _layers(config) * config.steps * attempts_of(image, config) + checks
     if _looks_at_parts(image, config):
-        steps += PART_FITS * config.steps + PART_CHECKS * checks
+        steps += (STIFFER_FITS + PART_FITS) * config.steps + PART_CHECKS * checks
     return steps
 
 

@@ -33,6 +33,9 @@ FORMAT: Final = "napari-cellinr plan 6"
 _FORMATS: Final = re.compile(r"napari-cellinr plan \d+")
 """Formats of plans, also of other versions."""
 
+PARTS: Final = ".parts"
+"""End of the name of the folder in which finished parts are noted."""
+
 FRAMES_AT_ONCE: Final = 16
 """Frames of which one part makes the coarser levels."""
 
@@ -191,7 +194,7 @@ def notes_folder(result: Path) -> Path:
     result
         The OME-Zarr folder of the first result.
     """
-    return result.with_name(f"{result.name}.parts")
+    return result.with_name(result.name + PARTS)
 
 
 def save_plan(plan: Plan, path: str | PathLike[str]) -> None:
