@@ -303,3 +303,11 @@ def test_every_fifth_frame_with_a_gap_has_no_known_step(tmp_path):
     image = read(tmp_path, stack_axis="T")
     assert (image.units[0], times_of(image)) == ("pixel", ())
     assert places_of(image) == (0, 1, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["kept.tif", "kept.ome.zarr"])
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_a_gap_is_kept_in_a_file_without_a_time_step(gap, name):
+    image = read(gap, stack_axis="T")
+    kept = read(write(gap.parent / name, image))
+    assert (times_of(kept), places_of(kept)) == ((), (0, 1, 2, 3, 6, 7, 8))
