@@ -146,6 +146,17 @@ def test_after_a_restart_nobody_is_left_out(connected, monkeypatch):
         exhaust(waiting)
 
 
+def test_a_worker_that_never_answers_is_left_out_instead_of_waited_for(connected, monkeypatch):
+    monkeypatch.setattr(of_dask, "OTHERS", 0.02)
+    broken = Client(**{"tcp://b:1": {"wrong": OSError("libcudart.so: cannot open it")}})
+    job, begun = connected(broken).ready(len), time.monotonic()
+    with pytest.raises(FitError, match="tcp://b:1 cannot be checked .libcudart"):
+        while time.monotonic() < begun + 5:
+            next(job)
+            time.sleep(0.005)
+    assert [len(on) for _, on in broken.asked] == [1] * of_dask.TRIES
+
+
 def test_a_lost_connection_is_a_sentence(connected):
     client = Client(a={})
     workers = connected(client)
