@@ -311,3 +311,10 @@ def test_a_gap_is_kept_in_a_file_without_a_time_step(gap, name):
     image = read(gap, stack_axis="T")
     kept = read(write(gap.parent / name, image))
     assert (times_of(kept), places_of(kept)) == ((), (0, 1, 2, 3, 6, 7, 8))
+
+
+@pytest.mark.parametrize("times", [["10:00", "10:05"], [0, None]])
+def test_times_that_are_no_numbers_are_not_known(times):
+    image = Image(np.zeros((2, 3, 3)), "TYX", units=SECONDS, meta={"times": times})
+    assert (times_of(image), places_of(image)) == ((), ())
+    assert frame_starts(2, image, None)[0].tolist() == [0, 1]
