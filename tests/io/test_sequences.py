@@ -246,3 +246,75 @@ def test_a_reconstruction_knows_the_gap(gap):
     assert timed
     assert starts.tolist() == [0, 0.5, 1, 1.5, 3, 3.5, 4]
     assert frame_starts(7, image, 2.0)[0].tolist() == [0, 2, 4, 6, 12, 14, 16]
+
+
+SECONDS = ("second", "pixel", "pixel")
+
+
+def test_repeats_that_would_overlap_are_taken_as_equally_spaced():
+    image = Image(np.zeros((4, 3, 3), np.float32), "TYX", scale=(1.0, 1, 1), units=SECONDS)
+    image = image.like(image.data, meta={"times": [0, 0.6, 2, 3]})
+    assert frame_starts(4, image, None)[0].tolist() == [0, 0.6, 2, 3]
+    assert frame_starts(4, image, None, lasting=0.9)[0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("095950", "095955", "100000", "100005"),
+        ("20261130_095950", "20261130_095955", "20261130_100000"),
+        ("20261130095950", "20261130095955", "20261130100000"),
+        ("20260131", "20260201", "20260202"),
+    ],
+)
+def test_times_of_day_that_are_even_have_no_gap(names):
+    """By their numbers alone, 808 frames would be missing between 095955 and 100000."""
+    found = grid_of([Path(f"img_{name}.tif") for name in names], "T")
+    assert (found.places, found.gaps, found.warnings) == ((), (), ())
+
+
+def test_a_gap_between_times_of_day_is_named():
+    names = ("095950", "095955", "100000", "100030")
+    found = grid_of([Path(f"img_{name}.tif") for name in names], "T")
+    assert found.places == ()
+    assert "img_100000.tif is followed by img_100030.tif after 30 s" in found.gaps[0]
+
+
+@pytest.mark.parametrize("word", ["z", "c", "pos", "xy", "field"])
+def test_numbers_of_planes_channels_and_places_are_no_times(word):
+    found = grid_of([Path(f"img_{word}{number}.tif") for number in (1, 2, 4)], "T")
+    assert found.places == ()
+    assert "not equally spaced" in found.warnings[-1]
+
+
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_a_gap_is_forgotten_with_the_time_axis(gap):
+    image = read(gap, stack_axis="T")
+    assert image.meta["warnings"]
+    assert image.with_axes("ZYX").meta["warnings"] == ()
+
+
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_every_fifth_frame_with_a_gap_has_no_known_step(tmp_path):
+    for number in (0, 5, 15, 20):
+        described = {"axes": "YX", "TimeIncrement": 1.0, "TimeIncrementUnit": "s"}
+        path = tmp_path / f"t{number:03d}.ome.tif"
+        tifffile.imwrite(path, np.full((3, 4), number, np.uint8), metadata=described)
+    image = read(tmp_path, stack_axis="T")
+    assert (image.units[0], times_of(image)) == ("pixel", ())
+    assert places_of(image) == (0, 1, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["kept.tif", "kept.ome.zarr"])
+@pytest.mark.filterwarnings("ignore::napari_cellinr.errors.FileWarning")
+def test_a_gap_is_kept_in_a_file_without_a_time_step(gap, name):
+    image = read(gap, stack_axis="T")
+    kept = read(write(gap.parent / name, image))
+    assert (times_of(kept), places_of(kept)) == ((), (0, 1, 2, 3, 6, 7, 8))
+
+
+@pytest.mark.parametrize("times", [["10:00", "10:05"], [0, None]])
+def test_times_that_are_no_numbers_are_not_known(times):
+    image = Image(np.zeros((2, 3, 3)), "TYX", units=SECONDS, meta={"times": times})
+    assert (times_of(image), places_of(image)) == ((), ())
+    assert frame_starts(2, image, None)[0].tolist() == [0, 1]

@@ -146,6 +146,15 @@ def test_after_a_restart_nobody_is_left_out(connected, monkeypatch):
         exhaust(waiting)
 
 
+def test_a_worker_that_never_answers_is_left_out_instead_of_waited_for(connected, monkeypatch):
+    monkeypatch.setattr(of_dask, "OTHERS", 0.02)
+    broken = Client(**{"tcp://b:1": {"wrong": OSError("libcudart.so: cannot open it")}})
+    job = connected(broken).ready(len)
+    with pytest.raises(FitError, match=r"tcp://b:1 cannot be checked .libcudart"):
+        exhaust(zip(job, range(300), strict=False))
+    assert [len(on) for _, on in broken.asked] == [1] * of_dask.TRIES
+
+
 def test_a_lost_connection_is_a_sentence(connected):
     client = Client(a={})
     workers = connected(client)

@@ -21,7 +21,7 @@ missing between others. Unlike times, places are known without the time step."""
 ABOUT_TIMES = (
     "the times of the frames do not increase",
     "the frames are not equally spaced in time",
-    "that is a gap in time",
+    "That is a gap in time",
     "states a time step of",
 )
 """What a sentence about a file contains that is about the times of frames."""

@@ -254,3 +254,11 @@ def test_of_a_long_series_only_the_frames_near_an_interval_are_looked_at():
     assert torch.equal(made.motion[100].control, few.motion[1].control)
     np.testing.assert_array_equal(made.frame(100.5), few.frame(1.5))
     assert len(made._splines) == 4
+
+
+def test_times_of_a_clock_leave_frames_midway():
+    """Divided by the time step, measured times are whole numbers only up to rounding."""
+    moments = Moments(tuple(time / 0.1 for time in (0, 0.1, 0.2, 0.1 + 0.2, 0.41, 0.7)))
+    assert moments.part(2, 3, 4) != 0.5
+    assert [moments.is_midway(frame) for frame in (1, 2, 3, 4)] == [True, True, True, False]
+    assert all(Moments().is_midway(frame) for frame in (1, 2))

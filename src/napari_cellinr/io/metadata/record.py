@@ -15,9 +15,17 @@ from typing import Any
 import numpy as np
 
 from napari_cellinr.image import UNCALIBRATED, Image
+from napari_cellinr.image.frame_times import PLACES
 from napari_cellinr.io.metadata.colours import COLOURS, hex_colour
 from napari_cellinr.io.metadata.rotation import AFFINE_KEYS, is_rotated
-from napari_cellinr.io.metadata.times import TIMES, are_even, step_of, times_of, with_noted_times
+from napari_cellinr.io.metadata.times import (
+    TIMES,
+    are_even,
+    places_of,
+    step_of,
+    times_of,
+    with_noted_times,
+)
 from napari_cellinr.io.metadata.units import Step, convert
 
 __all__ = ["KEY", "note", "printable", "restore"]
@@ -50,6 +58,8 @@ def note(image: Image) -> str:
     times = times_of(image)
     if times and np.isfinite(times).all() and not are_even(times, step_of(image)):
         facts[TIMES] = times
+    elif not times and (places := places_of(image)):
+        facts[PLACES] = places  # frames are missing, and the time step is not known
     if "displacement_unit" in image.meta:  # unit of the values of a motion field, not of its axes
         facts["displacement_unit"] = str(image.meta["displacement_unit"])
     if image.meta.get(COLOURS):
@@ -102,6 +112,8 @@ def restore(image: Image, text: str | None) -> Image:
         channels=noted.channels if same_names else image.channels,
         meta={**image.meta, **found},
     )
+    if TIMES not in image.meta and (places := _increasing(facts.get(PLACES), noted)):
+        restored = restored.like(restored.data, meta={**restored.meta, PLACES: places})
     known = [] if TIMES in image.meta else _noted_times(facts, noted, steps)
     return (
         with_noted_times(restored, known, image.meta.get("source", image.name))
@@ -112,12 +124,15 @@ def restore(image: Image, text: str | None) -> Image:
 
 def _noted_times(facts: Any, noted: Image, steps: list[Step]) -> list[float]:
     """Return the times of the frames in a note; none if they, or the time step, were changed."""
-    times = facts.get(TIMES, ())
+    times = _increasing(facts.get(TIMES), noted)
+    place = noted.axes.find("T")
+    return times if steps[place] == (noted.scale[place], noted.units[place]) else []
+
+
+def _increasing(times: Any, noted: Image) -> list[float]:
+    """Return numbers that a note holds for each frame, if they increase; else none."""
     n_frames = noted.sizes.get("T", 0)
     if not isinstance(times, list) or len(times) != n_frames or n_frames < 2:
-        return []
-    place = noted.axes.index("T")
-    if steps[place] != (noted.scale[place], noted.units[place]):
         return []
     if not all(isinstance(t, int | float) and abs(t) < _LONGEST for t in times):
         return []

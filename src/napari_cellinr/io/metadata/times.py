@@ -72,8 +72,12 @@ def places_of(image: Image) -> tuple[float, ...]:
 def _one_for_each(image: Image, key: str) -> tuple[float, ...]:
     """Return the numbers of an entry of the provenance, if there is one for each frame."""
     found = image.meta.get(key, ())
-    known = isinstance(found, list | tuple) and len(found) == image.sizes.get("T", 0)
-    return tuple(map(float, found)) if known else ()
+    if not isinstance(found, list | tuple) or len(found) != image.sizes.get("T", 0):
+        return ()
+    try:
+        return tuple(map(float, found))
+    except (TypeError, ValueError):  # in layers, an entry of this name may be from elsewhere
+        return ()
 
 
 def with_times(image: Image, seconds: Sequence[float], path: object) -> Image:

@@ -61,7 +61,8 @@ def common_step(files: Sequence[Image], axis: str, numbers: Sequence[float] = ()
         Letter of the axis.
     numbers
         In the names of the files, in order; empty if they count more than one thing. If they count
-        by 2, 10, …, and the files do not state their places, the step between them is not known.
+        by 2, 10, …, some perhaps missing, and the files do not state their places, the step between
+        them is not known.
     """
     steps = [_step(file, axis) for file in files]
     if not all(_same(steps[0], step) for step in steps):
@@ -70,7 +71,8 @@ def common_step(files: Sequence[Image], axis: str, numbers: Sequence[float] = ()
     apart, counted = _distances(_stated_places(files, axis)), set(_distances(numbers))
     if apart and min(apart) > 0 and math.isclose(min(apart), max(apart)):
         return step * apart[0], unit
-    if not apart and len(counted) == 1 and counted != {1}:
+    usual = min(counted, default=1)
+    if not apart and usual != 1 and all((n / usual).is_integer() for n in counted):
         return 1.0, UNCALIBRATED
     return step, unit
 

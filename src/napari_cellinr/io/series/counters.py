@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from napari_cellinr.errors import FileError
-from napari_cellinr.io.series.dates import seconds_in_names
+from napari_cellinr.io.series.dates import seconds_in_names, seconds_of_day
 from napari_cellinr.io.series.gaps import UNEVEN, gap_warning, gaps_in, places_in, shown
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ _LABELS: Final = {
     **dict.fromkeys(("z", "slice", "plane"), "Z"),
 }
 """Axis by what is written before a number."""
+
+_PLACES: Final = {"fov", "field", "pos", "position", "roi", "site", "tile", "well", "xy"}
+"""What is written before a number that counts places on the stage, and not times."""
 
 THINGS: Final = {"T": "time points", "Z": "z planes", "C": "channels"}
 """What is counted along an axis."""
@@ -162,7 +165,12 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
     ordered = tuple(paths[i] for i in order)
     places = tuple(found.place for found in varying)
     gaps = gaps_in(counter.levels)
-    in_time = places_in(counter.levels) if stack_axis == "T" else ()
+    seconds = (seconds_in_names(names) or seconds_of_day(counter.texts)) if gaps else []
+    if seconds:  # 5 s lie between 095955 and 100000
+        dated = _dated(paths, seconds, stack_axis)
+        return replace(dated, warnings=(*_other_axis(counter, stack_axis), *dated.warnings))
+    counts_time = counter.axis in {"", "T"} and counter.label not in _PLACES
+    in_time = places_in(counter.levels) if stack_axis == "T" and counts_time else ()
     warnings = tuple(gap_warning(gap, THINGS[stack_axis], stack_axis, in_time) for gap in gaps)
     return Grid(
         ordered,
@@ -177,14 +185,14 @@ def grid_of(paths: Sequence[Path], stack_axis: str) -> Grid:
 
 
 def _dated(paths: Sequence[Path], seconds: Sequence[int], stack_axis: str) -> Grid:
-    """Return files in the order of the dates in their names."""
+    """Return files in the order of the dates or times in their names."""
     order = sorted(range(len(paths)), key=lambda i: seconds[i])
     ordered = tuple(paths[i] for i in order)
     steps = [seconds[b] - seconds[a] for a, b in pairwise(order)]
     usual = min(steps)
     long = [i for i, step in enumerate(steps) if step >= UNEVEN * usual]
     gaps = tuple(
-        "the dates in the names of the files are not equally spaced: "
+        "the dates or times in the names of the files are not equally spaced: "
         f"{ordered[i].name} is followed by {ordered[i + 1].name} after {steps[i]} s, others after "
         f"{usual} s"
         for i in long[:1]

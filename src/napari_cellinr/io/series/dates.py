@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["seconds_in_names"]
+__all__ = ["seconds_in_names", "seconds_of_day"]
 
 _DATE: Final = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
     r"(?:[-_T. ]?([01]\d|2[0-3])([-_.h]?)([0-5]\d)(?:[-_.m]?([0-5]\d)s?)?)?(?!\d)"
 )
 """A date such as 2024-03-30 or 20240330, and a time such as 23-59-50, 235950 or 23-59."""
+
+_TIME: Final = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d)")
+"""A time such as 235950."""
 
 
 def seconds_in_names(names: Sequence[str]) -> list[int]:
@@ -38,6 +41,17 @@ def seconds_in_names(names: Sequence[str]) -> list[int]:
         return []
     seconds = [_seconds(date) for date in places]
     return [] if -1 in seconds or len(set(seconds)) < len(seconds) else seconds
+
+
+def seconds_of_day(texts: Sequence[str]) -> list[int]:
+    """Return the seconds from midnight to times such as 095958; none if they may be numbers.
+
+    Before one o'clock, times such as 000012 are rather the numbers of frames.
+    """
+    found = [_TIME.fullmatch(text) for text in texts]
+    times = [tuple(map(int, one.groups())) for one in found if one is not None]
+    seconds = [3600 * hour + 60 * minute + second for hour, minute, second in times]
+    return seconds if len(seconds) == len(texts) and max(seconds) >= 3600 else []
 
 
 def _seconds(date: re.Match[str]) -> int:

@@ -200,7 +200,7 @@ class ChannelFit:
         held_out = held_out_frames(len(series.frames), self._followed, self.faulty)
         counted = spread(held_out, MOST_TESTS)
         if self.chosen is None:
-            even = [n for n in held_out if series.moments.part(n - 1, n, n + 1) == 0.5]
+            even = [n for n in held_out if series.moments.is_midway(n)]
             yield self._choose_flow(sorted(spread(even, MOST)), stage)
         for number in held_out:
             pair = series.pair(number - 1, number + 1)

@@ -59,6 +59,16 @@ class Moments:
                 found.append(frame)
         return sorted(found)
 
+    def is_midway(self, frame: int) -> bool:
+        """Return whether the intervals before and after a frame are about equally long.
+
+        Parameters
+        ----------
+        frame
+            Its number.
+        """
+        return abs(self.length(frame) / self.length(frame - 1) - 1) <= _EQUAL
+
     def length(self, interval: int) -> float:
         """Return the length of an interval; 1 without places, and outside of the series."""
         inside = 0 <= interval < len(self.places) - 1

@@ -34,6 +34,9 @@ OTHERS: Final = 15.0
 GONE: Final = 15.0
 """Seconds without a worker after which all count as lost; a worker is replaced sooner."""
 
+TRIES: Final = 5
+"""Times that a worker which cannot be asked is asked again."""
+
 SLURM: Final = "slurm"
 
 CORES: Final = 4
@@ -81,6 +84,7 @@ class DaskWorkers:
         self.close()
         self._left_out: dict[str, str] = {}
         self._good: set[str] = set()
+        self._tries: dict[str, int] = {}
         self._submitted: list[tuple[Future[Any], set[str]]] = []
         self._seen = time.monotonic()
         distributed = _distributed()
@@ -208,7 +212,11 @@ class DaskWorkers:
         if not new:
             return []
         found = self._run(_checked, __version__, task, *arguments, on=new)
-        wrong = {address: _said(address, one) for address, one in found.items() if _is_bad(one)}
+        for one in [one for one, said in found.items() if isinstance(said, OSError)]:
+            self._tries[one] = self._tries.get(one, 0) + 1
+            if self._tries[one] < TRIES:  # it may have gone: neither good nor wrong
+                del found[one]
+        wrong = {address: _said(address, one) for address, one in found.items() if one}
         good = [address for address in found if address not in wrong]
         texts = list(wrong.values())
         if good:
@@ -231,8 +239,7 @@ class DaskWorkers:
             raise WorkersLostError(
                 f"the scheduler {self._scheduler} does not answer ({_reason(error)})."
             ) from error
-        # A worker that has gone meanwhile is neither good nor wrong.
-        return {one: said for one, said in found.items() if not isinstance(said, OSError)}
+        return found
 
     def _known(self) -> list[str]:
         """Return the addresses of all workers."""
@@ -308,10 +315,6 @@ def _checked(expected: str, task: Callable[..., str], *arguments: Any) -> str:
             "install the same version on all workers."
         )
     return str(_called(task, *arguments))
-
-
-def _is_bad(said: Any) -> bool:
-    return isinstance(said, BaseException) or bool(said)
 
 
 def _said(address: str, said: Any) -> str:
