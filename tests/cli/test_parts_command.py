@@ -114,7 +114,9 @@ def test_a_result_that_cannot_be_written_is_named_before_anything_is_measured(
 
 def test_a_folder_to_resume_that_is_missing_is_named_before_settings(run, computed, words):
     command, out, _ = words
-    status, _, error = run(*command, "--resume", f"{out}.elsewhere.parts", "--set", "preset=preview")
+    status, _, error = run(
+        *command, "--resume", f"{out}.elsewhere.parts", "--set", "preset=preview"
+    )
     assert status == 2
     assert f"--resume {out}.elsewhere.parts was given, and there is no such folder" in error
 
