@@ -115,8 +115,8 @@ NAMES = {
     "gap in dates of names with a point": (
         [f"a. 202601{at}" for at in ("01_235958", "01_235959", "02_000000", "02_000003")],
         "4 time points|4 z planes",
-        "The dates in the names of the files are not equally spaced: a. 20260102_000000.tif is "
-        "followed by a. 20260102_000003.tif after 3 s, others after 1 s.",
+        "The dates or times in the names of the files are not equally spaced: a. "
+        "20260102_000000.tif is followed by a. 20260102_000003.tif after 3 s, others after 1 s.",
     ),
     "a file is missing": (
         [f"cells_t{time}_z{plane}" for time in range(4) for plane in range(3)][:-1],
