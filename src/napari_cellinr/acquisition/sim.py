@@ -21,7 +21,7 @@ from napari_cellinr.acquisition.otf_file import read_otf
 from napari_cellinr.acquisition.sim_light import Light, estimate_light, light_warnings
 from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.otf import check_pixel, from_table, ideal_bands, ideal_plane
-from napari_cellinr.optics.sim import SIMModel
+from napari_cellinr.optics.sim import ADJUSTABLE, SIMModel
 from napari_cellinr.text import n_of
 
 if TYPE_CHECKING:
@@ -118,13 +118,21 @@ def _finish(
     voxel: tuple[float, ...],
     padding: int = 0,
 ) -> Measurement:
-    """Return the measurement, with the illumination estimated from the image where not given."""
+    """Return the measurement, with the illumination estimated from the image where not given.
+
+    What is estimated is a beginning: it is fitted with the scene.
+    """
     light, transfers = optical
     frames, unit = to_unit(values, optics.background)
     if optics.refine or optics.modulations is None:
         light = estimate_light(exact(frames), light, transfers, padding, optics)
     tensors = light.carriers, light.phases, light.contrasts, transfers, light.groups
-    model = SIMModel(values.shape, timing[0], *tensors, zoom=optics.zoom, planes=padding)
+    adjusts = (*ADJUSTABLE[:2],) if optics.refine else ()
+    if optics.modulations is None:
+        adjusts = (*adjusts, ADJUSTABLE[2])
+    model = SIMModel(
+        values.shape, timing[0], *tensors, zoom=optics.zoom, planes=padding, adjusts=adjusts
+    )
     steps = tuple(step / zoom for step, zoom in zip(voxel, model.zoom, strict=True))
     return Measurement(model, frames, unit, steps, timing[1], light_warnings(light))
 

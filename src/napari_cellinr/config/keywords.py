@@ -111,6 +111,7 @@ class ReconstructSettings(TypedDict, total=False):
     brightness: Extra
     bleaching: Extra
     unexplained: Extra
+    out_of_focus: Extra
     folding: float
     smoothness: float | None
     stiffness: float

@@ -22,7 +22,7 @@ Extra = Literal["auto", "on", "off"]
 Layers = Literal["auto", "1", "2", "3", "4"]
 MOST_LAYERS = 4
 
-EXTRAS = ("brightness", "bleaching", "unexplained")
+EXTRAS = ("brightness", "bleaching", "unexplained", "out_of_focus")
 """Names of the optional parts of the model besides scene and motion, each an `Extra`."""
 
 
@@ -41,7 +41,9 @@ class NSTMConfig(Config):
     ('time-lapse', 0.5)
     """
 
-    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType({"motion_layers": "1"})
+    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"motion_layers": "1", "out_of_focus": "off"}
+    )
 
     # With so few steps, motion is found only at high learning rates and with all detail from the
     # start. Restarts, optional parts and the comparison with a static scene would each double
@@ -139,6 +141,12 @@ class NSTMConfig(Config):
     unexplained: Extra = setting(
         "auto",
         "Fit a sparse image of what motion cannot explain, such as objects that appear or vanish.",
+        advanced=True,
+    )
+    out_of_focus: Extra = setting(
+        "auto",
+        "Structured light of planes: fit light from out of focus, which has no pattern; it is not "
+        "in the result. auto tries it where the frames are not explained without.",
         advanced=True,
     )
     motion_layers: Layers = setting(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -14,7 +14,7 @@ __all__ = ["ForwardModel"]
 
 
 class ForwardModel(nn.Module, ABC):
-    """The physics of one microscope: a linear map without data and without parameters to fit.
+    """The physics of one microscope: a linear map without data.
 
     The scene is a grid of voxels: `zoom` times as many as the raw frame has, and `padding` more
     on each side. Scene index 0 is the corner of the padding. Every raw frame is called a shot.
@@ -89,6 +89,14 @@ class ForwardModel(nn.Module, ABC):
         """
         times = self.shot_times().cpu().double()  # MPS has no float64
         return times.reshape(len(times), -1)[:: self.samples].mean(1)
+
+    def adjustable(self) -> list[nn.Parameter]:
+        """Return parameters of the light that are fitted with the scene; usually none."""
+        return []
+
+    def illumination(self) -> dict[str, list[Any]]:
+        """Return the pattern of the light as it is now, by the names of settings, if any."""
+        return {}
 
     @abstractmethod
     def forward(self, scene: torch.Tensor, shots: torch.Tensor) -> torch.Tensor:

@@ -6,28 +6,42 @@ One raw frame is
 
 with order o of contrast q_o, wave vector k_o and phase phi_so, and one blur h_g for each group
 of orders: three-beam light has another axial blur for its first order than for its second
-(Gustafsson et al. 2008, Biophysical Journal 94, 4957). r is counted from the first pixel.
+(Gustafsson et al. 2008, Biophysical Journal 94, 4957). r is counted from the first pixel. k_o,
+phi_so and q_o may be fitted with the scene: what is estimated from moving frames beforehand is
+wrong by up to a third of a period over the field (docs/decisions/pattern-of-light.md).
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from napari_cellinr.optics.base import ForwardModel
 from napari_cellinr.optics.blur import extend_times
 from napari_cellinr.optics.fourier import crop, fast_shape, irfft, rfft
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-__all__ = ["SIMModel", "fine_size", "low_frequencies"]
+__all__ = ["ADJUSTABLE", "SIMModel", "fine_size", "low_frequencies"]
+
+ADJUSTABLE = ("carrier_shift", "phase_shift", "contrast_shift")
+"""What may be fitted with the scene."""
+
+CONTRAST_UNIT = 6.0
+"""Logarithm of the contrast that counts as a cycle of the phase: too high a contrast is corrected
+before phases turn to hide it."""
 
 
 class SIMModel(ForwardModel):
     """Raw frames of structured illumination, on the pixels of the camera.
+
+    What is fitted with the scene are differences from what is given, 0 at first: `carrier_shift` in
+    cycles over the field, (orders, 2), `phase_shift` in cycles at its middle, (patterns, orders),
+    and `contrast_shift`, (orders,), of the logarithm, in units of `CONTRAST_UNIT`.
 
     Parameters
     ----------
@@ -48,6 +62,10 @@ class SIMModel(ForwardModel):
         Pixels of the scene per camera pixel.
     planes
         Planes that the scene has more above and below.
+    margin
+        Pixels at the edges of the frames that do not count.
+    adjusts
+        Which of `ADJUSTABLE` are fitted with the scene.
     """
 
     patterned = True
@@ -57,6 +75,9 @@ class SIMModel(ForwardModel):
     contrasts: torch.Tensor
     transfers: torch.Tensor
     groups: torch.Tensor
+    carrier_shift: nn.Parameter
+    phase_shift: nn.Parameter
+    contrast_shift: nn.Parameter
 
     def __init__(
         self,
@@ -71,6 +92,7 @@ class SIMModel(ForwardModel):
         zoom: float = 2.0,
         planes: int = 0,
         margin: int = 4,
+        adjusts: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.data_shape = tuple(data_shape)
@@ -87,6 +109,11 @@ class SIMModel(ForwardModel):
             self.register_buffer(name, values.double().float())
         self.register_buffer("transfers", transfers.to(torch.complex64))
         self.register_buffer("groups", groups)
+        self.adjusts = tuple(name for name in ADJUSTABLE if name in adjusts)
+        shapes = (carriers.shape, phases.shape, contrasts.shape[1:])
+        for name, shape in zip(ADJUSTABLE, shapes, strict=True):
+            values = torch.zeros(tuple(shape))
+            self.register_parameter(name, nn.Parameter(values, requires_grad=False))
 
     @staticmethod
     def grid(size: Sequence[int], planes: int = 0) -> tuple[int, ...]:
@@ -105,17 +132,47 @@ class SIMModel(ForwardModel):
         """Return the seconds of every shot, (shots,) or (shots, Z, 1, 1)."""
         return self.times
 
+    def adjustable(self) -> list[nn.Parameter]:
+        """Return the parameters of the light that are fitted with the scene."""
+        return [getattr(self, name) for name in self.adjusts]
+
+    def light(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return carriers, phases and contrasts as they are now, of the shapes that were given."""
+        field = self.carriers.new_tensor(self.data_shape[-2:])
+        moved = self.carrier_shift / field
+        # A phase counts from the first pixel, but is known in the middle: there, it stays.
+        middle = (moved * (field - 1) / 2).sum(1)
+        phases = self.phases + 2 * math.pi * (self.phase_shift - middle)
+        contrasts = self.contrasts * torch.exp(CONTRAST_UNIT * self.contrast_shift)
+        return self.carriers + moved, phases, contrasts
+
+    def illumination(self) -> dict[str, list[Any]]:
+        """Return wave vectors (y, x) in cycles per camera pixel, phases in degrees, contrasts.
+
+        Rows of phases and contrasts are patterns; where an order is off, they are None and 0.
+        """
+        with torch.no_grad():
+            carriers, phases, contrasts = (part.cpu().double() for part in self.light())
+        shown = torch.rad2deg(phases) % 360
+        rows = zip(shown.tolist(), contrasts.tolist(), strict=True)
+        return {
+            "carriers": carriers.tolist(),
+            "phases": [[p if q else None for p, q in zip(*row, strict=True)] for row in rows],
+            "contrasts": contrasts.tolist(),
+        }
+
     def fringes(self, shots: torch.Tensor) -> torch.Tensor:
         """Return the light of every group, (n, groups, Y, X), on the pixels of the scene."""
-        pattern = shots % len(self.phases)
+        carriers, phases, contrasts = self.light()
+        pattern = shots % len(phases)
         rows, columns = (
             torch.arange(n, device=self.carriers.device) / zoom
             for n, zoom in zip(self.scene_shape[-2:], self.zoom[-2:], strict=True)
         )
-        along_y = 2 * math.pi * self.carriers[:, 0, None] * rows
-        along_x = 2 * math.pi * self.carriers[:, 1, None] * columns
-        angle = along_y[:, :, None] + along_x[:, None, :] + self.phases[pattern][:, :, None, None]
-        waves = self.contrasts[pattern][:, :, None, None] * torch.cos(angle)
+        along_y = 2 * math.pi * carriers[:, 0, None] * rows
+        along_x = 2 * math.pi * carriers[:, 1, None] * columns
+        angle = along_y[:, :, None] + along_x[:, None, :] + phases[pattern][:, :, None, None]
+        waves = contrasts[pattern][:, :, None, None] * torch.cos(angle)
         light = waves.new_zeros((len(shots), len(self.transfers), *waves.shape[-2:]))
         light[:, 0] = 1
         return light.index_add(1, self.groups, waves)

@@ -9,27 +9,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.methods.nstm.extras import can_be_out_of_focus
 from napari_cellinr.methods.nstm.layers.start import can_have_layers
 from napari_cellinr.methods.nstm.penalties import SMOOTHER, is_faint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.acquisition import Measurement
     from napari_cellinr.config.nstm import NSTMConfig
+    from napari_cellinr.fitting.problem import Outcome
     from napari_cellinr.methods.nstm.plan import Plan
+    from napari_cellinr.methods.nstm.problem import NSTMProblem
 
     Attempt = tuple[str, NSTMConfig, dict[str, bool]]
 
-__all__ = ["FASTER", "LAYERS", "STIFFER", "attempts_for", "layers_left"]
+__all__ = [
+    "FASTER",
+    "LAYERS",
+    "OUT_OF_FOCUS",
+    "STIFFER",
+    "attempts_for",
+    "layers_left",
+    "with_light_of",
+]
 
 FASTER = 3.0
 """Factor for the learning rate of the motion in a restart."""
 
 STIFFER, STIFF = "stiffer motion", 20.0
 """Name of the attempt in which motion bends little, and how much less."""
+
+OUT_OF_FOCUS = "with light from out of focus"
+"""Name of the attempt in which a part of the light has no pattern."""
 
 LAYERS = "with layers"
 """Name of the attempt with several layers, whose number depends on what crosses."""
@@ -61,6 +75,9 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
     if config.moving and config.restart and is_faint(measurement.model, deviation, planned.noise):
         stiffer = config.replace(stiffness=min(1000.0, STIFF * config.stiffness))
         attempts.append((STIFFER, stiffer, given))
+    hazy = given["out_of_focus"] or config.out_of_focus == "auto"
+    if hazy and not given["out_of_focus"] and can_be_out_of_focus(measurement.model):
+        attempts.append((OUT_OF_FOCUS, config, {**given, "out_of_focus": True}))
     if config.moving and measurement.model.patterned and config.smoothness is None:
         config = config.replace(smoothness=SMOOTHER)
     if config.moving and config.restart:
@@ -71,9 +88,8 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
     if fades and not given["bleaching"]:
         attempts.append(("with bleaching", config, {**given, "bleaching": True}))
     uneven = float(means.std()) > UNEVEN * abs(float(means.mean())) > 0
-    more = {
+    more = given | {
         "brightness": given["brightness"] or (config.brightness == "auto" and uneven),
-        "bleaching": given["bleaching"],
         "unexplained": given["unexplained"] or config.unexplained == "auto",
     }
     several = config.motion_layers == "auto" and can_have_layers(measurement.model)
@@ -82,6 +98,22 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
     if more != given:
         attempts.append(("with what motion does not explain", config, more))
     return attempts
+
+
+def with_light_of(
+    best: tuple[NSTMProblem, Outcome] | None, extras: Mapping[str, bool]
+) -> dict[str, bool]:
+    """Return optional parts, with light from out of focus if it is in the best fit so far.
+
+    Parameters
+    ----------
+    best
+        That fit and its outcome; None before the first.
+    extras
+        The optional parts of the next one.
+    """
+    kept = best is not None and best[0].extras.chosen["out_of_focus"]
+    return {**extras, "out_of_focus": extras["out_of_focus"] or kept}
 
 
 def layers_left(attempts: Sequence[Attempt], number: int, usual: int) -> list[bool]:

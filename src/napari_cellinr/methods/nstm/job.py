@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.acquisition import prepare
-from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import REACHED, Fitted
@@ -19,6 +18,7 @@ from napari_cellinr.methods.nstm.attempts import (
     STIFFER,
     attempts_for,
     layers_left,
+    with_light_of,
 )
 from napari_cellinr.methods.nstm.checks.conventional import conventional_warnings
 from napari_cellinr.methods.nstm.checks.halves import fit_halves, is_significant
@@ -170,7 +170,9 @@ def reconstruct_job(
                 spare = yield from attempt(*proposed)
                 best = better_of(best, spare)
             continue
-        found = yield from attempt(name, with_layers_of(best, settings), extras)
+        found = yield from attempt(
+            name, with_layers_of(best, settings), with_light_of(best, extras)
+        )
         worth_it = 1.0 if stiffer else WORTH_IT  # a simpler motion needs no margin
         if best is None or found[1].held_out < worth_it * best[1].held_out:
             best = found
@@ -205,7 +207,7 @@ def reconstruct_job(
                     if (yield from in_background(FOLLOWING, better, monitor, needed=True)):
                         best = more
     if _may_rest(best, config) and not ended_early(tried):
-        extras = {name: getattr(best[0], name) for name in EXTRAS}
+        extras = best[0].extras.chosen
         static = yield from attempt("static", config.replace(moving=False), extras)
         if static[1].stopped == "steps":
             best = _compared(best, static)
@@ -219,7 +221,9 @@ def reconstruct_job(
     if outcome.stopped == "steps" and not ended_early(tried):
         report["warnings"] += yield from conventional_warnings(problem, monitor)
     report["seconds"] = monitor.seconds
-    chosen: dict[str, Any] = {name: "on" if getattr(problem, name) else "off" for name in EXTRAS}
+    chosen: dict[str, Any] = {
+        name: "on" if used else "off" for name, used in problem.extras.chosen.items()
+    }
     if config.moving:
         chosen["motion_layers"] = problem.plan.shape.layers
     if config.align and can_align(problem, recording):
@@ -271,7 +275,7 @@ def _fit(
         config,
         source,
         resources.device,
-        **extras,
+        extras,
         recompute=resources.recompute,
     )
     if isinstance(layers, LocalMotion):

@@ -8,12 +8,12 @@ time; all frames count in every step; early steps work on fewer points.
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from napari_cellinr.fields.pointwise import MANY_POINTS
@@ -21,6 +21,7 @@ from napari_cellinr.fields.warp import grid_points, upsample
 from napari_cellinr.fitting.problem import Problem, Schedule
 from napari_cellinr.fitting.resources.memory import give_back
 from napari_cellinr.methods.nstm.checks.parts import part_seen
+from napari_cellinr.methods.nstm.extras import Extras
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import (
     OBJECTIVE_0_1,
@@ -28,7 +29,7 @@ from napari_cellinr.methods.nstm.penalties import (
     objective_for,
     scene_penalty,
 )
-from napari_cellinr.methods.nstm.plan import fading, frame_times
+from napari_cellinr.methods.nstm.plan import frame_times
 from napari_cellinr.methods.nstm.recording.usable import frame_warnings
 from napari_cellinr.methods.nstm.rendering.preview import preview_image
 from napari_cellinr.methods.nstm.rendering.render import Rendering
@@ -50,11 +51,9 @@ __all__ = ["NSTMProblem"]
 ANNEALED = 0.8
 """Fraction of the steps after which every level counts fully."""
 
-SPARSENESS = 3.0
-"""Weight of the absolute value of what motion does not explain, in noise standard deviations."""
-
-BRIGHTNESS = 10.0
-"""Weight of the squared changes of brightness from frame to frame."""
+LIGHT_RATE, MOST_LIGHT_RATE = 2.7, 0.01
+"""Learning rate of the pattern of light times the number of steps, and its largest value, in
+cycles: if it is higher, phases go wrong while the scene still lacks detail."""
 
 LARGE = 20_000_000
 """Total voxels of all moved scenes above which they are computed twice instead of stored."""
@@ -75,9 +74,8 @@ class NSTMProblem(Problem):
         The image with the raw frames, for calibration and name.
     device
         Where to compute.
-    brightness, bleaching, unexplained
-        Whether each frame has a gain and an offset of its own, all light fades by one exponential
-        curve, and there is a sparse image of what motion does not explain.
+    extras
+        Which of `EXTRAS` are fitted, too; none if not given.
     recompute
         Whether moved scenes are computed twice instead of stored in memory, whatever their size.
 
@@ -85,6 +83,10 @@ class NSTMProblem(Problem):
     ----------
     model : SpaceTimeModel
         What is fitted.
+    extras : Extras
+        The optional parts of it.
+    optics : ForwardModel
+        The microscope; if the pattern of its light is fitted, too, a copy for this fit.
     part_seen : float
         Part of the pixels that each of the fits sees that check the motion.
     halves, rejected : Halves or None
@@ -104,15 +106,17 @@ class NSTMProblem(Problem):
         config: NSTMConfig,
         source: Image,
         device: torch.device,
+        extras: Mapping[str, bool] | None = None,
         *,
-        brightness: bool = False,
-        bleaching: bool = False,
-        unexplained: bool = False,
         recompute: bool = False,
     ) -> None:
         self.measurement, self.plan, self.config, self.source = measurement, plan, config, source
         self._device = device
         self.optics = measurement.model.to(device)
+        if measurement.model.adjustable():
+            self.optics = deepcopy(self.optics)
+            for parameter in self.optics.adjustable():
+                parameter.requires_grad = True
         self.model = SpaceTimeModel(plan.shape, width=config.neurons, seed=config.seed).to(device)
         self.frames = torch.from_numpy(measurement.frames).to(device)
         self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
@@ -123,13 +127,10 @@ class NSTMProblem(Problem):
         self.sigmas = torch.from_numpy(plan.noise_map).to(device)
         self.held = torch.from_numpy(plan.held).to(device)
         self.seen = (counted & ~self.held).float()
-        self.gains = nn.Parameter(torch.zeros(2, self.optics.n_shots, device=device))
-        self.brightness, self.bleaching = brightness, bleaching
+        size = (len(plan.times), self.optics.channels, *plan.shape.scene)
         self.moments = plan.moments.to(device)
-        self.fading = nn.Parameter(fading(self.frames, self.moments, bad))
-        extra = (len(plan.times), self.optics.channels, *(max(1, n // 4) for n in plan.shape.scene))
-        self.extra = nn.Parameter(torch.zeros(extra, device=device))
-        self.unexplained, self.recompute = unexplained, recompute
+        self.extras = Extras(extras or {}, self.optics, self.frames, self.moments, bad, size)
+        self.recompute = recompute
         seen = self.frames[~bad]
         self.objective = objective_for(self.optics, seen, plan.noise, config)
         self.part_seen = part_seen(layers=plan.shape.layers, nonnegative=self.optics.nonnegative)
@@ -156,12 +157,10 @@ class NSTMProblem(Problem):
         if self.config.moving:
             moving = [*model.motion_grids.parameters(), *model.motion_net.parameters()]
             groups.append({"params": moving, "lr": self.plan.motion_rate, **usual})
-        if self.brightness:
-            groups.append({"params": [self.gains], "lr": rate, **usual})
-        if self.bleaching:
-            groups.append({"params": [self.fading], "lr": rate, **usual})
-        if self.unexplained:
-            groups.append({"params": [self.extra], "lr": rate, **usual})
+        groups += self.extras.groups(rate, self.config.steps)
+        if light := self.optics.adjustable():
+            slow = min(MOST_LIGHT_RATE, LIGHT_RATE / self.config.steps)
+            groups.append({"params": light, "lr": slow, **usual})
         return groups
 
     def memory(self) -> dict[str, torch.Tensor]:
@@ -227,11 +226,7 @@ class NSTMProblem(Problem):
             losses["motion"] = motion_penalty(
                 displacement, self.plan, objective, self.config.folding
             )
-        if self.brightness:
-            losses["brightness"] = BRIGHTNESS * (self.gains**2).mean()
-        if self.unexplained:
-            losses["unexplained"] = SPARSENESS * self.extra.abs().mean() / self.plan.noise
-        return losses
+        return losses | self.extras.penalties(self.plan.noise)
 
     def held_out(self) -> float:
         """Return the root mean square error on held-out pixels in standard deviations of noise."""
@@ -293,11 +288,7 @@ class NSTMProblem(Problem):
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the parameters of the model and of what else is fitted, on the CPU."""
-        tensors = self.model.tensors()
-        extras = {"brightness": self.gains, "bleaching": self.fading, "unexplained": self.extra}
-        for name, values in extras.items():
-            if getattr(self, name):
-                tensors[name] = values.detach().cpu().clone()
+        tensors = self.model.tensors() | self.extras.tensors()
         if self.halves is not None:
             tensors |= self.halves.tensors()
         return tensors
@@ -307,11 +298,15 @@ class NSTMProblem(Problem):
         return {
             "noise": {"read_noise": self.plan.noise * self.measurement.unit, "gain": 0.0},
             "misfit": self.misfit(),
-            "brightness": self.brightness,
-            "bleached": 1 - math.exp(-float(self.fading.detach())) if self.bleaching else 0.0,
-            "unexplained": self.unexplained,
+            "brightness": self.extras.chosen["brightness"],
+            "bleached": self.extras.bleached(),
+            "unexplained": self.extras.chosen["unexplained"],
+            "out_of_focus": self.extras.unmodulated(self.frames),
+            "illumination": self.optics.illumination(),
             "motion_layers": self.plan.shape.layers,
-            "warnings": frame_warnings(self.plan, self.config, self.measurement, self.brightness),
+            "warnings": frame_warnings(
+                self.plan, self.config, self.measurement, self.extras.chosen["brightness"]
+            ),
         }
 
     def model_settings(self) -> dict[str, Any]:
@@ -377,20 +372,7 @@ class NSTMProblem(Problem):
         moved = displacement if self.config.moving else displacement[:1]
         scene = upsample(self.model.scene(canonical, moved, points), size)
         scene = scene.expand(len(displacement), *scene.shape[1:])
-        samples = self.optics.samples
-        if self.unexplained:
-            first, last = int(shots[0]) * samples, (int(shots[-1]) + 1) * samples
-            mode = {4: "bilinear", 5: "trilinear"}[scene.ndim]
-            scene = scene + nn.functional.interpolate(
-                self.extra[first:last], size=scene.shape[2:], mode=mode, align_corners=True
-            )
+        scene = self.extras.with_unexplained(scene, shots, self.optics.samples)
         here = shots.to(self._device)
         predicted: torch.Tensor = self.optics(scene, here)
-        ones = [1] * (predicted.ndim - 1)
-        if self.brightness:
-            gain, offset = self.gains[:, here].reshape(2, -1, *ones)
-            predicted = predicted * torch.exp(gain) + offset
-        if self.bleaching:
-            left = torch.exp(-self.fading * self.moments[here])
-            predicted = predicted * left.reshape(-1, *ones)
-        return predicted - self.frames[here]
+        return self.extras.recorded(predicted, here) - self.frames[here]

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.optimise import optimise
 from napari_cellinr.fitting.problem import Schedule
@@ -320,7 +319,6 @@ def _problem(
     """Return the fit to the pixels that are `seen`; the others are held out."""
     counted = ((whole.seen > 0) | whole.held).cpu().numpy()
     held = ~seen.cpu().numpy() & counted
-    extras = {name: getattr(whole, name) for name in EXTRAS}
     rate = whole.plan.motion_rate * whole.config.steps / config.steps if config.moving else 0.0
     shape = whole.plan.shape if config.moving else replace(whole.plan.shape, layers=1)
     planned = replace(whole.plan, shape=shape, held=held, motion_rate=rate)
@@ -330,10 +328,11 @@ def _problem(
         config,
         whole.source,
         whole.device,
-        **extras,
+        whole.extras.chosen,
         recompute=whole.recompute,
     )
     made.objective, made.by_flow = whole.objective, whole.by_flow
+    made.optics.load_state_dict(whole.optics.state_dict())  # the pattern of light that was found
     return made
 
 

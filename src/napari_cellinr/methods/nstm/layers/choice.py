@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.report import PARTLY, UNSEEN
@@ -77,7 +76,7 @@ def proposed_layers(
         return None
     if found is None or n_layers == 1:
         return None
-    extras = {name: getattr(problem, name) for name in EXTRAS}
+    extras = problem.extras.chosen
     return f"{n_layers} layers", problem.config.replace(motion_layers=n_layers), extras, found
 
 

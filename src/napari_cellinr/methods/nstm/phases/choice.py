@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.fitting.background import in_background
 from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.methods.nstm.checks.halves import fit_halves
@@ -71,7 +70,7 @@ def better_by_parts(best: Found, attempt: Attempt, monitor: Monitor) -> Steps:
     problem.halves = replace(problem.halves, smallest=resting_limit(found))
     if found.gain < LEAST_GAIN:
         return best
-    extras = {name: getattr(problem, name) for name in EXTRAS}
+    extras = problem.extras.chosen
     settings = problem.config.replace(coarse_to_fine=False)
     tried: list[Found] = []
     for name, given in PART_ATTEMPTS.items():
