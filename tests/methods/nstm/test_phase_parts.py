@@ -339,7 +339,9 @@ def test_motion_of_parts_is_taken_if_it_predicts_unseen_pixels_better(
     monkeypatch.setattr(choice, "motion_of_parts", lambda problem, monitor: found)
     extras = dict.fromkeys(EXTRAS, False)
     problem = SimpleNamespace(
-        halves=Halves((), True, 1.3, 1.4), config=NSTMConfig(optics=OPTICS), **extras
+        halves=Halves((), True, 1.3, 1.4),
+        config=NSTMConfig(optics=OPTICS),
+        extras=SimpleNamespace(chosen=extras),
     )
     best = (problem, SimpleNamespace(held_out=1.2))
     steps = choice.better_by_parts(best, attempt, Monitor())

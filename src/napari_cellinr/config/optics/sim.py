@@ -93,7 +93,9 @@ class SIM2D(Structured):
         None, "Contrast of every carrier, 0 to 1. Leave empty to estimate it from the image."
     )
     refine: bool = setting(
-        True, "Whether to refine periods, angles and start phases from the image."
+        True,
+        "Whether to refine periods, angles and phases from the image: before the fit, and with the "
+        "scene.",
     )
     frame_time: float | None = FRAME_TIME
     frame_times: tuple[float, ...] | None = setting(None, FRAME_TIMES, unit="s")
