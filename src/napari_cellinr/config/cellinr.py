@@ -187,7 +187,8 @@ class CellINRConfig(Config):
     )
     final_learning_rate: float = setting(
         2e-5,
-        "Preset paper: learning rate at the last step; it decays from learning_rate to this.",
+        "Preset paper: learning rate at the last step, to which it falls linearly from "
+        "learning_rate.",
         gt=0,
         le=1,
         advanced=True,
