@@ -30,6 +30,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels, Tile, solve
 from napari_cellinr.methods.cellinr.initial.part import MEAN, Part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
+from napari_cellinr.methods.cellinr.initial.series_error import SeriesErrors, learn_errors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -121,7 +122,8 @@ def prepare_series(
     """Yield `Progress`, return what is prepared of all frames, which need no optimisation.
 
     Kernels are solved for on the first frame only, and improve the estimates in which the groups
-    of all frames are searched for. Groups hold patches of neighbouring frames, too.
+    of all frames are searched for. Groups hold patches of neighbouring frames, too. Standard errors
+    are those of a synthetic frame, with the series as a whole only.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def prepare_series(
     tuple
         `Prepared` of each frame that is to be returned, and the settings with all choices made.
     """
-    within = within or whole(images)
+    is_whole, within = within is None, within or whole(images)
     device = choose_device(config.device)
     budget = EstimateBudget(noise.grain, torch.get_num_threads(), device=device)
     parts: list[_Guided] = []
@@ -194,9 +196,16 @@ def prepare_series(
             MEAN, lambda: mean_bias(frame.residual() for frame in frames), monitor
         )
         noise = replace(noise, bias=bias or 0.0)
+    errors: SeriesErrors | None = None
+    if complete and kernels is not None and is_whole:  # parts would not agree with each other
+        values = parts[len(parts) // 2].stabilised
+        with monitor.part("standard errors", previews=False):
+            errors = yield from learn_errors(
+                guides, values, kernels, config, noise, budget, monitor
+            )
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
-    for frame in (replace(frame, noise=noise) for frame in frames):
+    for number, frame in enumerate(replace(frame, noise=noise) for frame in frames):
         done = None
         if complete:
             done = yield from in_background(
@@ -207,7 +216,8 @@ def prepare_series(
             left = replace(frame, found=replace(frame.found, complete=False))
             done = config, left.without_kernels()
         chosen = done[0]
-        prepared.append(done[1])
+        error = None if errors is None else errors.at(guides[number], parts[number].guide)
+        prepared.append(replace(done[1], error=error))
     return prepared, config.replace(estimate="groups")
 
 
