@@ -149,6 +149,7 @@ def test_the_learning_rate_falls_by_the_same_amount_with_each_step(raw):
     ]
     assert rates == pytest.approx([2e-3 - 1.98e-3 / 500, 1.01e-3, 2e-5], rel=0.01)
     assert not schedule.averages
+    assert not published(raw, annealing="exponential").schedule().linear
 
 
 def test_an_exponential_rate_falls_by_the_same_factor_with_each_step():
