@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from napari_cellinr import denoise
+from napari_cellinr import Image, denoise
 from napari_cellinr.api import iter_denoise, render
 from napari_cellinr.config import CellINRConfig
 from napari_cellinr.fitting.saved.stored import load_fit, save_fit
-from napari_cellinr.methods.cellinr.initial import series_error
+from napari_cellinr.methods.cellinr.initial import series, series_error
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels
 from napari_cellinr.simulate.embryo import embryo_series
 
@@ -77,9 +77,21 @@ def test_a_job_that_is_stopped_while_they_are_learnt_has_none(monkeypatch):
 
 def test_the_time_that_is_left_is_kept(monkeypatch):
     """Without the time for synthetic frames, the series has a result and no errors."""
-    monkeypatch.setattr(series_error, "_is_too_long", lambda *_: True)
-    fitted = denoise(embryo_series("membranes", (3, 64, 64), seed=0).raw)
+    monkeypatch.setattr(series, "learning_seconds", lambda *_: 1000.0)
+    fitted = denoise(embryo_series("membranes", (3, 64, 64), seed=0).raw, max_seconds=500)
     assert fitted.roles == ("result", "background", "kept")
+
+
+def test_channels_have_all_of_them_or_none(monkeypatch):
+    """The first channel has them when the time of the second one has ended."""
+    left = iter([0.0, 1000.0])
+    monkeypatch.setattr(series, "learning_seconds", lambda *_: next(left))
+    frames = embryo_series("membranes", (3, 64, 64), seed=0).raw.array()
+    both = Image(np.stack([frames, frames[:, ::-1]], axis=1), axes="TCYX")
+    fitted = denoise(both, max_seconds=500)
+    assert fitted.roles == ("result", "background", "kept")
+    assert len(render(fitted)) == 3
+    assert not any("error" in name for name in fitted.state)
 
 
 def test_a_synthetic_frame_has_the_size_of_a_part(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,11 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels, Tile, solve
 from napari_cellinr.methods.cellinr.initial.part import MEAN, Part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
-from napari_cellinr.methods.cellinr.initial.series_error import SeriesErrors, learn_errors
+from napari_cellinr.methods.cellinr.initial.series_error import (
+    SeriesErrors,
+    learn_errors,
+    learning_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -197,12 +202,13 @@ def prepare_series(
         )
         noise = replace(noise, bias=bias or 0.0)
     errors: SeriesErrors | None = None
-    if complete and kernels is not None and is_whole:  # parts would not agree with each other
+    needed = learning_seconds(images[0].shape, len(images), budget)
+    limit = config.max_seconds
+    in_time = limit is None or 2 * needed < monitor.end_after(limit) - time.monotonic()
+    if complete and kernels is not None and is_whole and in_time:  # parts would not agree
         values = parts[len(parts) // 2].stabilised
-        with monitor.part("standard errors", previews=False):
-            errors = yield from learn_errors(
-                guides, values, kernels, config, noise, budget, monitor
-            )
+        learning = partial(learn_errors, guides, values, kernels, config, noise, budget)
+        errors = yield from in_background("standard errors", learning, monitor)
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
     for number, frame in enumerate(replace(frame, noise=noise) for frame in frames):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from napari_cellinr.classic.camera.pixels import held_places, without_held
 from napari_cellinr.classic.camera.sampled_noise import sample_noise
 from napari_cellinr.classic.estimate import nlm_seconds
 from napari_cellinr.classic.groups import groups_seconds
+from napari_cellinr.fitting.monitor import Monitor
+from napari_cellinr.fitting.problem import finish
 from napari_cellinr.methods.cellinr.field.boxes import choose_boxes
 from napari_cellinr.methods.cellinr.field.calibrate import REMAINING, by_frequency, calibrate
 from napari_cellinr.methods.cellinr.field.residuals import Residual, relative_error
@@ -26,18 +27,16 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from napari_cellinr.classic.camera.anscombe import Noise
     from napari_cellinr.config import CellINRConfig
-    from napari_cellinr.fitting.monitor import Monitor
-    from napari_cellinr.fitting.problem import Message, Progress
     from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
     from napari_cellinr.methods.cellinr.initial.kernels import Kernels
 
-__all__ = ["SeriesErrors", "learn_errors"]
+__all__ = ["SeriesErrors", "learn_errors", "learning_seconds"]
 
 STREAM = 3
 """Number of the random numbers of the synthetic frames, apart from those of held-out voxels."""
@@ -110,9 +109,8 @@ def learn_errors(
     config: CellINRConfig,
     noise: Noise,
     budget: EstimateBudget,
-    monitor: Monitor,
-) -> Generator[Progress, Message, SeriesErrors | None]:
-    """Yield `Progress`, return what tells the standard errors of a series.
+) -> SeriesErrors:
+    """Return what tells the standard errors of a series.
 
     Noise is drawn onto the estimates of the frame in the middle and of those whose patches its
     groups hold, and the same estimate is made of them. Its errors are known. Their logarithms
@@ -134,13 +132,6 @@ def learn_errors(
         The noise in grey levels.
     budget
         Threads and device.
-    monitor
-        Of the job.
-
-    Returns
-    -------
-    SeriesErrors or None
-        None if the user has stopped the job, or the time limit would.
     """
     middle = len(estimates) // 2
     first = first_shared(middle)
@@ -150,8 +141,6 @@ def learn_errors(
     lengths = [min(pair) for pair in zip(shown.shape, most, strict=True)]
     box = choose_boxes(shown, lengths)[0][-values.ndim :]
     truths = estimates[(slice(first, numbers.stop), *box)]
-    if monitor.stopped or _is_too_long(truths, budget, monitor):
-        return None
     own = kernels.cropped(box)
     noisy, inputs, guides = [], [], []
     for number, truth in zip(numbers, truths, strict=True):
@@ -160,16 +149,12 @@ def learn_errors(
         noisy.append(stabilise(drawn, noise))
         held = held_places(truth.shape, config.held_out, seed, (0,) * truth.ndim)
         inputs.append(without_held(noisy[-1], held))
-        found = yield from initial_estimate(inputs[-1], "groups", None, budget, monitor)
-        if not found.complete:
-            return None
+        found = finish(initial_estimate(inputs[-1], "groups", None, budget, Monitor()))
         guides.append(own.applied(found.estimate, budget.device))
     place = middle - first
-    made, complete = yield from group_series(
-        np.stack(inputs), np.stack(guides), budget, monitor, range(place, place + 1)
+    made, _ = finish(
+        group_series(np.stack(inputs), np.stack(guides), budget, Monitor(), range(place, place + 1))
     )
-    if not complete:
-        return None
     result, truth = made[place], truths[place]
     drawn_residual = Residual(*map(_volume, (result, noisy[place] - result, truth - result)))
     real = Residual(_volume(truth), _volume(values[box] - truth))
@@ -219,11 +204,19 @@ def _volume(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return image if image.ndim == 3 else image[None]
 
 
-def _is_too_long(frames: NDArray[np.float32], budget: EstimateBudget, monitor: Monitor) -> bool:
-    """Return whether the time limit would interrupt the estimates of synthetic frames."""
-    if monitor.deadline is None:
-        return False
-    shape, workers = frames.shape[1:], budget.n_workers
-    distance = search_distance("groups", shape)
-    one = nlm_seconds(shape, distance, n_workers=workers) + groups_seconds(shape, workers)
-    return time.monotonic() + len(frames) * one > monitor.deadline
+def learning_seconds(shape: Sequence[int], n_frames: int, budget: EstimateBudget) -> float:
+    """Return the estimated seconds of `learn_errors`.
+
+    Parameters
+    ----------
+    shape
+        Voxels of a frame along each axis.
+    n_frames
+        Of the series.
+    budget
+        Threads and device.
+    """
+    most = VOLUME if len(shape) == 3 else PLANE[1:]
+    part, workers = tuple(map(min, shape, most)), budget.n_workers
+    one = nlm_seconds(part, search_distance("groups", part), n_workers=workers)
+    return min(n_frames, 2 * SHARED + 2) * (one + groups_seconds(part, workers))
