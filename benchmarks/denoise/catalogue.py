@@ -49,6 +49,7 @@ def _grid(**choices: tuple[Any, ...]) -> tuple[dict[str, Any], ...]:
 
 _TV = _grid(weight=(0.2, 0.35, 0.5, 0.8, 1.2, 1.8))
 _WAVELET = _grid(wavelet=("sym4", "bior2.6"), rule=("BayesShrink", "VisuShrink"))
+_N2V = {"epochs": 30, "steps": None, "batch": 4, "patch": [8, 32, 32]}
 _WBNS = _grid(width=(4, 8, 12, 16), noise_levels=(1, 2))
 
 METHODS = (
@@ -82,16 +83,19 @@ METHODS = (
     Method("wbns", "WBNS", "peers_classic", "wavelet_background", _WBNS, ()),
     Method("bm4d", "Anscombe + BM4D", "peers_bm", "stabilised", environment="peers"),
     Method("bm4d-raw", "BM4D", "peers_bm", "plain", environment="peers", n_seeds=1),
+    Method("n2v", "Noise2Void", "peers_n2v", "noise2void", (_N2V,), (), "n2v", n_seeds=1),
     Method(
-        "n2v",
-        "Noise2Void",
+        "n2v2",
+        "N2V2",
         "peers_n2v",
         "noise2void",
-        ({"epochs": 30, "steps": None, "batch": 4, "patch": [8, 32, 32]},),
+        (_N2V | {"second": True},),
         (),
-        environment="n2v",
+        "n2v",
         n_seeds=1,
     ),
+    Method("bmnd", "BMND", "peers_nd", "block_matching", environment="peers", n_seeds=1),
+    Method("ndsafir", "NDSafir", "peers_nd", "safir", environment="peers", n_seeds=1),
     Method("cellinr", "CellINR fast", "ours", "fast"),
 )
 

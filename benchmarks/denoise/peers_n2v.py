@@ -1,4 +1,4 @@
-"""Noise2Void by CAREamics, trained on the very image that it denoises."""
+"""Noise2Void and N2V2 by CAREamics, trained on the very image that they denoise."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ from careamics.config import create_advanced_n2v_config  # noqa: E402
 
 
 def noise2void(
-    raw: np.ndarray, noise: Any, epochs: int, steps: int | None, batch: int, patch: list[int]
+    raw: np.ndarray,
+    noise: Any,
+    epochs: int,
+    steps: int | None,
+    batch: int,
+    patch: list[int],
+    second: bool = False,
 ) -> dict[str, Any]:
-    """Return the prediction and the loss curve; the noise is not needed."""
+    """Return the prediction and the loss curve; the noise is not needed.
+
+    `second` is N2V2: masked pixels are medians, and the network has no checkerboard artefacts.
+    """
     config = create_advanced_n2v_config(
         experiment_name="benchmark",
         data_type="array",
@@ -32,6 +41,7 @@ def noise2void(
         num_epochs=epochs,
         num_steps=steps,
         num_workers=0,
+        use_n2v2=second,
         trainer_params={"accelerator": "cpu", "enable_model_summary": False},
         seed=1,
     )

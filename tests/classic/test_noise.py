@@ -310,6 +310,14 @@ def test_what_is_given_is_not_estimated():
     assert estimate_noise(raw, known=Known(grain=0.7)).grain == 0.7
 
 
+@pytest.mark.parametrize("gain", [1e-9, 0.01, 0.5])
+def test_an_offset_is_not_above_what_is_recorded_in_the_dark(gain):
+    """The noise that is given is a little more than that of the image, which photons cannot be."""
+    raw = 100 + np.random.default_rng(0).normal(0, 2.9, (128, 128))
+    found = estimate_noise(raw, known=Known(gain=gain, read_noise=3.0))
+    assert 90 < found.offset < 100
+
+
 def test_a_blank_image_and_a_voxel_of_a_billion_do_not_count():
     raw = np.stack([embryo(size=(20, 48, 48), seed=seed).raw.data for seed in (0, 1, 2)])
     usual = estimate_noise(raw)

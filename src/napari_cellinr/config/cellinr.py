@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from napari_cellinr.config.base import CPU_SPEED, Config, gpu_warning, setting
 
 __all__ = [
+    "Annealing",
     "Background",
     "Bleaching",
     "CellINRConfig",
@@ -23,6 +24,7 @@ Background = Literal["subtract", "keep"]
 Structure = Literal["auto", "sheet", "filament", "blob", "none"]
 Pattern = Literal["auto", "none"]
 Bleaching = Literal["keep", "correct"]
+Annealing = Literal["linear", "exponential"]
 Estimate = Literal["auto", "groups", "nlm-5", "nlm-4", "nlm-3", "nlm-2", "gaussian"]
 
 
@@ -50,7 +52,9 @@ class CellINRConfig(Config):
     )
 
     FILES: ClassVar[tuple[str, ...]] = ("camera_offset", "camera_gain", "camera_variance")
-    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType({"rounds": 0, "repeats": 2})
+    NEWER: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"rounds": 0, "repeats": 2, "annealing": "exponential"}
+    )
 
     preset: Preset = setting(
         "fast",
@@ -187,9 +191,15 @@ class CellINRConfig(Config):
     )
     final_learning_rate: float = setting(
         2e-5,
-        "Preset paper: learning rate at the last step; it decays from learning_rate to this.",
+        "Preset paper: learning rate at the last step, to which it falls from learning_rate.",
         gt=0,
         le=1,
+        advanced=True,
+    )
+    annealing: Annealing = setting(
+        "linear",
+        "Preset paper: how the learning rate falls. linear is as in the paper; exponential as in "
+        "earlier versions, so that their unfinished fits can be resumed.",
         advanced=True,
     )
     blind_convolution: bool = setting(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_cellinr.config.base import Device
     from napari_cellinr.config.cellinr import (
+        Annealing,
         Background,
         Bleaching,
         Estimate,
@@ -58,6 +59,7 @@ class DenoiseSettings(TypedDict, total=False):
     held_out: float
     learning_rate: float
     final_learning_rate: float
+    annealing: Annealing
     blind_convolution: bool
     points: int
     batch: int

@@ -44,6 +44,15 @@ def finish(job, answer=lambda progress: None):
         message = answer(progress)
 
 
+USUAL = Noise(2.0, 8.0)
+
+
+def published(image, noise=USUAL, **settings):
+    """Return the problem of an image."""
+    config = CellINRConfig(preset="paper", **settings)
+    return finish(prepare_published(image, config, noise, torch.device("cpu"), Monitor()))
+
+
 def test_results_are_like_the_source(raw, fitted):
     result, removed = fitted.images
     for image in fitted.images:
@@ -67,8 +76,9 @@ def test_the_report_is_complete(fitted):
 
 @pytest.mark.parametrize("switches", SWITCHES, ids=str)
 def test_the_loss_falls_with_every_switch(raw, switches):
-    history = denoise(raw, "paper", **{**TOY, **switches}).history
-    assert history[-1]["held_out"] < 0.8 * history[0]["held_out"]
+    """Without total variation, the error rises until step 60 before it falls."""
+    history = denoise(raw, "paper", **{**TOY, **switches, "steps": 240}).history
+    assert history[-1]["held_out"] < 0.7 * history[0]["held_out"]
     assert ("variation" in history[-1]) == ("total_variation" not in switches)
     assert ("coarse" in history[-1]) == ("blind_convolution" not in switches)
 
@@ -127,12 +137,22 @@ def test_keeping_the_background_is_possible_and_told(raw, fitted):
 
 
 def test_the_report_says_how_long_a_cpu_takes(raw):
-    config = CellINRConfig(preset="paper")
-    job = prepare_published(raw, config, Noise(2.0, 8.0), torch.device("cpu"), Monitor())
-    assert any("12 days" in text for text in finish(job).facts()["warnings"])
+    assert any("12 days" in text for text in published(raw).facts()["warnings"])
 
 
-def test_the_learning_rate_falls_by_the_same_factor_with_each_step():
+def test_the_learning_rate_falls_by_the_same_amount_with_each_step(raw):
+    """As printed: linearly from 2e-3 to 2e-5."""
+    problem = published(raw)
+    schedule, config = problem.schedule(), problem.config
+    rates = [
+        config.learning_rate * schedule.factor(step, config.steps) for step in (100, 25_000, 49_999)
+    ]
+    assert rates == pytest.approx([2e-3 - 1.98e-3 / 500, 1.01e-3, 2e-5], rel=0.01)
+    assert not schedule.averages
+    assert not published(raw, annealing="exponential").schedule().linear
+
+
+def test_an_exponential_rate_falls_by_the_same_factor_with_each_step():
     schedule = Schedule(decay=0.01)
     factors = [schedule.factor(step, 1001) for step in (10, 505, 1000)]
     assert factors[2] == pytest.approx(0.01)
@@ -149,16 +169,41 @@ def test_variation_is_a_mean_and_takes_slopes_per_length():
     assert absolute_variation(torch.ones(1, 3), (1, 1)) == 0
 
 
-@pytest.mark.parametrize("background", ["subtract", "keep"])
-def test_dark_structures_are_the_bright_ones_of_the_image_turned_over(raw, background):
+EVEN_NOISE = {"gain": 1e-9, "read_noise": 10}
+
+
+def test_dark_structures_have_the_target_of_the_image_turned_over(raw):
+    """The threshold of structures is a bin of a histogram, which rounding may move by one."""
+    images = {False: raw, True: raw.like(200 - raw.array())}
+    bright, dark = (
+        published(image, Noise(1e-9, 10.0), dark=is_dark).prepared
+        for is_dark, image in images.items()
+    )
+    assert dark.dark + 200 == pytest.approx(bright.dark, abs=1e-3)
+    assert dark.contrast == pytest.approx(bright.contrast, rel=1e-5)
+    np.testing.assert_allclose(dark.target, bright.target, atol=0.02)
+    assert np.abs(dark.target - bright.target).mean() < 0.002
+    assert np.ptp(bright.target) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "tolerance"),
+    [
+        ({"background": "keep"}, 1e-4),
+        ({"background": "subtract", "structure": "none"}, 1e-4),
+        ({"background": "subtract", "steps": 20}, 0.02),  # later the targets' difference grows
+    ],
+    ids=str,
+)
+def test_dark_structures_are_the_bright_ones_of_the_image_turned_over(raw, settings, tolerance):
     turned = raw.like(200 - raw.array())
-    settings = {**TOY, "gain": 1e-9, "read_noise": 10, "background": background}
+    settings = {**TOY, **EVEN_NOISE, **settings}
     bright, dark = (
         denoise(image, "paper", dark=image is turned, **settings).images[0].array()
         for image in (raw, turned)
     )
-    expected = 200 - bright if background == "keep" else bright
-    np.testing.assert_allclose(dark, expected, atol=0.02 * np.ptp(bright))
+    expected = 200 - bright if settings["background"] == "keep" else bright
+    np.testing.assert_allclose(dark, expected, atol=tolerance * np.ptp(bright))
 
 
 def test_stop_while_structures_are_looked_for(raw, monkeypatch):

@@ -8,7 +8,7 @@ from napari_cellinr import Image, denoise
 from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.methods.cellinr.initial import large
 from napari_cellinr.methods.cellinr.initial.large import large_objects
-from napari_cellinr.methods.cellinr.initial.part import LARGE_WARNING
+from napari_cellinr.methods.cellinr.initial.part import LARGE_DARK_WARNING, LARGE_WARNING
 from napari_cellinr.simulate.embryo import add_noise
 
 WIDTH = 15.0
@@ -91,6 +91,16 @@ def test_that_a_large_object_is_subtracted_is_said(background):
     image = Image(recorded(60 * ball((96, 96), 24)), axes="YX")
     fitted = denoise(image, background=background, **QUICK)
     assert (LARGE_WARNING in fitted.report["warnings"]) == (background == "subtract")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_warning_names_a_dark_object_dark(dark):
+    light = 60 * ball((96, 96), 24)
+    values = 100 + np.where(dark, -light, light) + np.random.default_rng(1).normal(0, 3, (96, 96))
+    image = Image(values.astype(np.float32), axes="YX")
+    told = denoise(image, dark=dark, gain=1e-9, read_noise=3, **QUICK).report["warnings"]
+    assert (LARGE_DARK_WARNING in told, LARGE_WARNING in told) == (dark, not dark)
+    assert any(("evenly dark object" in text) == dark for text in told)
 
 
 def test_out_of_focus_light_is_subtracted_without_a_warning():

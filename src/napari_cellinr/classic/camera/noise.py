@@ -284,6 +284,7 @@ def _model(classes: Classes, floor: float, grain: float, known: Known) -> Noise:
         return Noise(_slope(classes), floor, grain=grain)
     if known.read_noise is not None:
         offset = max(known.read_noise**2 - constant, 0) / gain if gain > 0 else 0.0
+        offset = min(offset, max(float(classes.mean.min()), 0.0))  # nothing is darker than it
         found = Noise(gain, known.read_noise, offset, grain)
     elif known.offset is not None:
         read = math.sqrt(max(constant + gain * known.offset, 0))

@@ -42,8 +42,8 @@ Measured: 4.9, 20 and 77 s for 16 planes of 256 × 256, 512 × 512 and 1024 × 1
 and 6.7 s for volumes of 5 × 12 × 64 × 64, 4 × 16 × 96 × 96 and 6 × 24 × 96 × 96 voxels.
 """
 
-TOGETHER_BASE = 0.5
-"""CPU seconds of such a series besides."""
+TOGETHER_BASE = 1.2
+"""CPU seconds of such a series besides, 0.5 to 0.9 of which are for its standard errors."""
 
 STEP_SECONDS = {"volume": 0.018, "plane": 0.013}
 """CPU seconds of a step of the network; like all of these, with one thread."""
@@ -60,6 +60,9 @@ LEARNING_BYTES = 40.0
 
 IMAGE_BYTES = 24.0
 """Bytes per voxel of the whole input, for the input, two results and the fitted fields."""
+
+ERROR_BYTES = 8.0
+"""Bytes per voxel of a series for its standard errors, in the result and in the fit."""
 
 DENOISING_BYTES = (4.2e8, 125.0)
 """Peak memory in bytes, the program itself included, and per voxel of a frame.
@@ -140,6 +143,7 @@ def cost(image: Image, config: CellINRConfig) -> Cost:
     if config.is_published:
         return Cost(n_frames * config.cpu_seconds(), memory)
     if is_together(config, image.sizes.get("T", 1)):
+        memory += ERROR_BYTES * n_voxels
         kind = "volume" if image.sizes.get("Z", 1) > 1 else "plane"
         return Cost(TOGETHER_BASE + TOGETHER_SECONDS[kind] * n_voxels, memory)
     if config.has_field:

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 ERROR = 3
 """Place of the standard error among the images of a frame."""
 
-__all__ = ["ERROR", "Frame", "frame_of", "load_frame", "noise_part", "save_frame", "unused_frame"]
+__all__ = [
+    "ERROR",
+    "Frame",
+    "alike",
+    "frame_of",
+    "load_frame",
+    "noise_part",
+    "save_frame",
+    "unused_frame",
+]
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,28 @@ def noise_part(frame: Frame) -> float:
     noise = Noise(**frame.facts["noise"])
     low, high = np.percentile(shown, (0.5, 99.8))
     return float(np.sqrt(np.mean(noise.sd(shown) ** 2)) / max(high - low, 1e-12))
+
+
+def alike(frames: list[Frame]) -> list[Frame]:
+    """Return frames without standard errors, if some have none, since images have all frames.
+
+    The channels of a series differ if the job was stopped, or its time ended, between two.
+
+    Parameters
+    ----------
+    frames
+        The fits of all channels.
+    """
+    if len({len(frame.images) for frame in frames}) < 2:
+        return frames
+    return [
+        replace(
+            frame,
+            images=frame.images[:ERROR],
+            state={name: array for name, array in frame.state.items() if name != "error"},
+        )
+        for frame in frames
+    ]
 
 
 def frame_of(problem: Problem, config: CellINRConfig, outcome: Outcome) -> Frame:

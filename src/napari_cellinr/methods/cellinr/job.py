@@ -20,7 +20,7 @@ from napari_cellinr.fitting.resources.memory import FAILURES, free_after
 from napari_cellinr.fitting.saved.stored import digest, geometry
 from napari_cellinr.methods.cellinr.field.fit import fit_with_network
 from napari_cellinr.methods.cellinr.frame_by_frame import FrameByFrame, frame_at
-from napari_cellinr.methods.cellinr.frames import Frame, frame_of, noise_part
+from napari_cellinr.methods.cellinr.frames import Frame, alike, frame_of, noise_part
 from napari_cellinr.methods.cellinr.initial.estimate import EstimateBudget
 from napari_cellinr.methods.cellinr.initial.noise import (
     far_frame_warnings,
@@ -176,7 +176,7 @@ def fit_series(
             history = ({"step": 0, "held_out": error},)
             outcome = Outcome("converged" if part.complete else "user", 0, error, history)
             fitted[number] = frame_of(problem, chosen, outcome)
-    return [fitted[number] for number in sorted(fitted)]
+    return alike([fitted[number] for number in sorted(fitted)])
 
 
 def fit_part(

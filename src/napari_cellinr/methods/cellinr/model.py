@@ -274,8 +274,8 @@ class CellINRModel(nn.Module):
             self.field.load_state_dict(own)
             self.correction = tensors["correction"].cpu().numpy().reshape(self.shape)
             self.error = np.full(self.shape, np.nan, np.float32)
-            if "error" in tensors:
-                self.error = tensors["error"].cpu().numpy().reshape(self.shape)
+        if "error" in tensors:  # of a network, or of a series
+            self.error = tensors["error"].cpu().numpy().reshape(self.shape)
 
     def hold_basis(self, basis: NDArray[np.float32]) -> None:
         """Keep the convolutions of the estimate at hand, which a fit needs in every step."""
@@ -319,7 +319,7 @@ class CellINRModel(nn.Module):
         """Return result, background and the other image at all crossings, grey levels, float32.
 
         The other image is the signal alone if the result holds the background, else signal and
-        background together. With a network, its standard error is the fourth image. Between
+        background together. The standard error, if it is known, is the fourth image. Between
         voxels, stabilised values are interpolated by a cubic spline.
 
         Parameters

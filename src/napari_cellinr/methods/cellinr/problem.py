@@ -74,6 +74,9 @@ class Prepared:
         What else users should know, in sentences.
     fitted
         The network, and what it adds to the estimate.
+    error
+        Standard error of the estimate of a frame of a series, float32, in standard deviations of
+        the noise; without a network only.
     """
 
     image: Image
@@ -89,6 +92,7 @@ class Prepared:
     n_odd: int = 0
     warnings: tuple[str, ...] = ()
     fitted: FittedField | None = None
+    error: NDArray[np.float32] | None = None
 
 
 class CellINRProblem(Problem):
@@ -361,6 +365,7 @@ def model_of(prepared: Prepared, config: CellINRConfig, device: torch.device) ->
     model.hold_basis(kernels.basis)
     model.background.grids[0].data.copy_(torch.from_numpy(separated.background)[None])
     model.estimate, model.amplification = prepared.estimate, separated.amplification
+    model.error = prepared.error
     if prepared.fitted is not None:
         prepared.fitted.load_into(model)
     return model

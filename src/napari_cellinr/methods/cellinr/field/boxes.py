@@ -22,7 +22,9 @@ WHOLE = 1.25
 """Length of an image along each axis, in lengths of a part, up to which it is taken as a whole."""
 
 
-def choose_boxes(estimate: NDArray[np.float32]) -> list[tuple[slice, ...]]:
+def choose_boxes(
+    estimate: NDArray[np.float32], lengths: Sequence[int] | None = None
+) -> list[tuple[slice, ...]]:
     """Return the whole of a small image, of a larger one two parts: most and median contrast.
 
     Parts are chosen among those that cover the image and overlap as little as they can.
@@ -31,13 +33,16 @@ def choose_boxes(estimate: NDArray[np.float32]) -> list[tuple[slice, ...]]:
     ----------
     estimate
         Axes ZYX, float32; one plane is axes 1YX.
+    lengths
+        Voxels of a part along each axis; as a network learns from if not given.
     """
+    lengths = lengths or _lengths(estimate.shape)
     axes = [
         [
             slice(int(start), int(start) + length)
             for start in np.linspace(0, size - length, math.ceil(size / length)).round()
         ]
-        for size, length in zip(estimate.shape, _lengths(estimate.shape), strict=True)
+        for size, length in zip(estimate.shape, lengths, strict=True)
     ]
     boxes = list(itertools.product(*axes))
     order = np.argsort([float(estimate[box].std()) for box in boxes], kind="stable")

@@ -132,6 +132,22 @@ class Kernels:
             result.addcmul_(part, interpolate(weights[None], between)[0])
         return result
 
+    def cropped(self, box: Sequence[slice]) -> Kernels:
+        """Return the kernels of a part of the image, to be applied to an estimate of it.
+
+        Parameters
+        ----------
+        box
+            Voxels along each axis.
+        """
+        before = self.offset or (0,) * len(box)
+        corner = tuple(low + part.start for low, part in zip(before, box, strict=True))
+        nodes = [
+            slice(n_nodes(low + part.stop, step))
+            for low, part, step in zip(before, box, self.stride, strict=True)
+        ]
+        return replace(self, weights=self.weights[(slice(None), *nodes)], offset=corner)
+
     def scaled(self, trust: float) -> Kernels:
         """Return the same with weights multiplied by a factor."""
         return replace(self, weights=self.weights * np.float32(trust), trust=trust)

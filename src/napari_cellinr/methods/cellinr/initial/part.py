@@ -65,7 +65,10 @@ LARGE_WARNING = (
     "is wider than background_width. If it is part of the specimen, use background=keep, or set "
     "background_width to more than its size in voxels."
 )
-"""Shown where the background is subtracted from such an object."""
+"""Shown where such an object is subtracted with the background."""
+
+LARGE_DARK_WARNING = LARGE_WARNING.replace("bright", "dark")
+"""The same where structures are dark."""
 
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
@@ -313,7 +316,7 @@ class Part:
             around = np.quantile(sign * parts.background, AROUND)
             noise = float(self.noise.sd(sign * around))
             large = large_objects(sign * values, self.image.scale, parts.widths, noise)
-            shown[LARGE_WARNING] = large is not None
+            shown[LARGE_DARK_WARNING if self.config.dark else LARGE_WARNING] = large is not None
         return tuple(text for text, holds in shown.items() if holds)
 
     def chosen(self) -> CellINRConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
 from napari_cellinr.methods.cellinr.initial.kernels import Kernels, Tile, solve
 from napari_cellinr.methods.cellinr.initial.part import MEAN, Part, without_odd_pixels
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
+from napari_cellinr.methods.cellinr.initial.series_error import (
+    SeriesErrors,
+    learn_errors,
+    learning_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -121,7 +127,8 @@ def prepare_series(
     """Yield `Progress`, return what is prepared of all frames, which need no optimisation.
 
     Kernels are solved for on the first frame only, and improve the estimates in which the groups
-    of all frames are searched for. Groups hold patches of neighbouring frames, too.
+    of all frames are searched for. Groups hold patches of neighbouring frames, too. Standard errors
+    are those of a synthetic frame, with the series as a whole only.
 
     Parameters
     ----------
@@ -141,7 +148,7 @@ def prepare_series(
     tuple
         `Prepared` of each frame that is to be returned, and the settings with all choices made.
     """
-    within = within or whole(images)
+    is_whole, within = within is None, within or whole(images)
     device = choose_device(config.device)
     budget = EstimateBudget(noise.grain, torch.get_num_threads(), device=device)
     parts: list[_Guided] = []
@@ -194,9 +201,17 @@ def prepare_series(
             MEAN, lambda: mean_bias(frame.residual() for frame in frames), monitor
         )
         noise = replace(noise, bias=bias or 0.0)
+    errors: SeriesErrors | None = None
+    needed = learning_seconds(images[0].shape, len(images), budget)
+    limit = config.max_seconds
+    in_time = limit is None or 2 * needed < monitor.end_after(limit) - time.monotonic()
+    if complete and kernels is not None and is_whole and in_time:  # parts would not agree
+        values = parts[len(parts) // 2].stabilised
+        learning = partial(learn_errors, guides, values, kernels, config, noise, budget)
+        errors = yield from in_background("standard errors", learning, monitor)
     prepared: list[Prepared] = []
     chosen: CellINRConfig | None = None
-    for frame in (replace(frame, noise=noise) for frame in frames):
+    for number, frame in enumerate(replace(frame, noise=noise) for frame in frames):
         done = None
         if complete:
             done = yield from in_background(
@@ -207,7 +222,8 @@ def prepare_series(
             left = replace(frame, found=replace(frame.found, complete=False))
             done = config, left.without_kernels()
         chosen = done[0]
-        prepared.append(done[1])
+        error = None if errors is None else errors.at(guides[number], parts[number].guide)
+        prepared.append(replace(done[1], error=error))
     return prepared, config.replace(estimate="groups")
 
 

@@ -227,8 +227,9 @@ class PublishedCellINRProblem(Problem):
         return self.prepared.complete
 
     def schedule(self) -> Schedule:
-        """Return the decay of the learning rate to its last value; nothing is averaged."""
-        return Schedule(self.config.final_learning_rate / self.config.learning_rate, LOOK)
+        """Return the fall of the learning rate to its last value; nothing is averaged."""
+        fall = self.config.final_learning_rate / self.config.learning_rate
+        return Schedule(fall, LOOK, linear=self.config.annealing == "linear")
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the weights of the networks that take part."""
