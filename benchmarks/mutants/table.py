@@ -233,7 +233,7 @@ OPTICS = (
     ),
     *_of(
         "optics/test_sim.py",
-        ("optics/sim.py", "+ self.phases[pattern][", "- self.phases[pattern][", "fifteen"),
+        ("optics/sim.py", "+ phases[pattern][", "- phases[pattern][", "fifteen"),
         ("optics/sim.py", "return share * crop(", "return crop(", "fifteen"),
     ),
     *_of(

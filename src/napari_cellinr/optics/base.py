@@ -14,7 +14,7 @@ __all__ = ["ForwardModel"]
 
 
 class ForwardModel(nn.Module, ABC):
-    """The physics of one microscope: a linear map without data.
+    """The physics of one microscope: a linear map without data and without parameters of its own.
 
     The scene is a grid of voxels: `zoom` times as many as the raw frame has, and `padding` more
     on each side. Scene index 0 is the corner of the padding. Every raw frame is called a shot.
@@ -90,8 +90,8 @@ class ForwardModel(nn.Module, ABC):
         times = self.shot_times().cpu().double()  # MPS has no float64
         return times.reshape(len(times), -1)[:: self.samples].mean(1)
 
-    def adjustable(self) -> list[nn.Parameter]:
-        """Return parameters of the light that are fitted with the scene; usually none."""
+    def adjustable(self) -> list[torch.Tensor]:
+        """Return values of the light that a fit changes, in a copy of this model; usually none."""
         return []
 
     def illumination(self) -> dict[str, list[Any]]:

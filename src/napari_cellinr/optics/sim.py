@@ -17,7 +17,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from napari_cellinr.optics.base import ForwardModel
 from napari_cellinr.optics.blur import extend_times
@@ -75,9 +74,9 @@ class SIMModel(ForwardModel):
     contrasts: torch.Tensor
     transfers: torch.Tensor
     groups: torch.Tensor
-    carrier_shift: nn.Parameter
-    phase_shift: nn.Parameter
-    contrast_shift: nn.Parameter
+    carrier_shift: torch.Tensor
+    phase_shift: torch.Tensor
+    contrast_shift: torch.Tensor
 
     def __init__(
         self,
@@ -112,8 +111,7 @@ class SIMModel(ForwardModel):
         self.adjusts = tuple(name for name in ADJUSTABLE if name in adjusts)
         shapes = (carriers.shape, phases.shape, contrasts.shape[1:])
         for name, shape in zip(ADJUSTABLE, shapes, strict=True):
-            values = torch.zeros(tuple(shape))
-            self.register_parameter(name, nn.Parameter(values, requires_grad=False))
+            self.register_buffer(name, torch.zeros(tuple(shape)))
 
     @staticmethod
     def grid(size: Sequence[int], planes: int = 0) -> tuple[int, ...]:
@@ -132,13 +130,13 @@ class SIMModel(ForwardModel):
         """Return the seconds of every shot, (shots,) or (shots, Z, 1, 1)."""
         return self.times
 
-    def adjustable(self) -> list[nn.Parameter]:
-        """Return the parameters of the light that are fitted with the scene."""
+    def adjustable(self) -> list[torch.Tensor]:
+        """Return the values of the light that are fitted with the scene."""
         return [getattr(self, name) for name in self.adjusts]
 
     def light(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return carriers, phases and contrasts as they are now, of the shapes that were given."""
-        field = self.carriers.new_tensor(self.data_shape[-2:])
+        field = torch.tensor(self.data_shape[-2:], dtype=torch.float32, device=self.carriers.device)
         moved = self.carrier_shift / field
         # A phase counts from the first pixel, but is known in the middle: there, it stays.
         middle = (moved * (field - 1) / 2).sum(1)

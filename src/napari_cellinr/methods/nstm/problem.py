@@ -115,8 +115,8 @@ class NSTMProblem(Problem):
         self.optics = measurement.model.to(device)
         if measurement.model.adjustable():
             self.optics = deepcopy(self.optics)
-            for parameter in self.optics.adjustable():
-                parameter.requires_grad = True
+            for values in self.optics.adjustable():
+                values.requires_grad = True
         self.model = SpaceTimeModel(plan.shape, width=config.neurons, seed=config.seed).to(device)
         self.frames = torch.from_numpy(measurement.frames).to(device)
         self.times = (plan.times if config.moving else torch.zeros_like(plan.times)).to(device)
