@@ -105,9 +105,9 @@ def denoise_settings(plan):
         ((16, 256, 256), "TYX", 4.9),
         ((16, 512, 512), "TYX", 20),
         ((16, 1024, 1024), "TYX", 77),
-        ((5, 12, 64, 64), "TZYX", 1.7),
-        ((4, 16, 96, 96), "TZYX", 3.2),
-        ((6, 24, 96, 96), "TZYX", 6.7),
+        ((5, 12, 64, 64), "TZYX", 2.8),
+        ((4, 16, 96, 96), "TZYX", 4.5),
+        ((6, 24, 96, 96), "TZYX", 8.7),
     ],
 )
 def test_a_series_that_is_denoised_together_is_estimated_as_it_was_measured(shape, axes, measured):

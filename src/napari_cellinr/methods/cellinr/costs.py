@@ -39,7 +39,8 @@ TOGETHER_SECONDS = {"volume": 5.2e-6, "plane": 4.4e-6}
 """CPU seconds per voxel of frames that are denoised together, which are filtered but once.
 
 Measured: 4.9, 20 and 77 s for 16 planes of 256 × 256, 512 × 512 and 1024 × 1024 pixels; 1.7, 3.2
-and 6.7 s for volumes of 5 × 12 × 64 × 64, 4 × 16 × 96 × 96 and 6 × 24 × 96 × 96 voxels.
+and 6.7 s for volumes of 5 × 12 × 64 × 64, 4 × 16 × 96 × 96 and 6 × 24 × 96 × 96 voxels, without
+standard errors; with them 2.8, 4.5 and 8.7 s.
 """
 
 TOGETHER_BASE = 1.2
