@@ -16,7 +16,7 @@ import time
 
 import torch
 
-from napari_cellinr import denoise
+from napari_cellinr import Image, denoise
 from napari_cellinr.simulate.embryo import embryo
 
 TENSORS = ("groups.py", "patches.py", "classic/estimate.py", "fields/", "model.py")
@@ -45,7 +45,7 @@ def main() -> None:
         print(f"{name}: {seconds:.2f} s, {100 * seconds / stats.total_tt:.1f} %")
 
 
-def profiled(raw) -> pstats.Stats:  # noqa: ANN001
+def profiled(raw: Image) -> pstats.Stats:
     """Return the profile of all threads of a fit."""
     profiles = [cProfile.Profile(time.thread_time)]
     run = threading.Thread.run

@@ -80,6 +80,20 @@ def test_resume_with_overwrite_goes_on(run, computed, words):
     assert computed.done == [1]
 
 
+@pytest.mark.parametrize("option", [("--seed", 7), ("--set", "seed=7")])
+def test_other_settings_than_those_of_the_run_are_named(run, computed, words, option):
+    command, out, _ = words
+    computed.fails = (1,)
+    assert run(*command)[0] == 1
+    computed.fails, computed.done = (), []
+    status, _, error = run(*command, *option, "--resume", f"{out}.parts")
+    assert status == 2
+    assert "seed=7 was given with --resume, and the run that goes on has seed=0" in error
+    assert computed.done == []
+    assert run(*command, "--set", "max_seconds=900", "--resume", f"{out}.parts")[0] == 0
+    assert computed.done == [1]
+
+
 def test_finished_parts_are_kept_if_there_is_no_such_device(run, computed, words):
     command, out, _ = words
     computed.fails = (1,)

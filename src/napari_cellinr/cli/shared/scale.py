@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_cellinr.cli.shared.options import read_config
 from napari_cellinr.cli.shared.progress import (
     Interruption,
     follow,
@@ -109,7 +110,31 @@ def whole_or_resumed(options: Namespace) -> int:
             f"{folder} is that of napari-cellinr {plan.action} … {plan.places[0]}; repeat that "
             "command with --resume."
         )
+    _check_same_settings(options, plan)
     return run_parts(options, plan)
+
+
+def _check_same_settings(options: Namespace, plan: Plan) -> None:
+    """Raise `ConfigError` if a setting was given that is not that of the run that goes on.
+
+    Device and time limit may differ.
+    """
+    given = {
+        name.removeprefix("setting_")
+        for name, value in vars(options).items()
+        if name.startswith("setting_") and value is not None
+    }
+    given |= {text.partition("=")[0] for text in options.assignments}
+    optics, options.setting_optics = getattr(options, "setting_optics", None), None
+    chosen = read_config(options, type(plan.config))
+    options.setting_optics = optics
+    for name in sorted(given - {"device", "max_seconds", "optics"}):
+        new, old = getattr(chosen, name), getattr(plan.config, name)
+        if new != old:
+            raise ConfigError(
+                f"{name}={new} was given with --resume, and the run that goes on has {name}={old}; "
+                "leave it out, or give --overwrite, not --resume, to begin anew."
+            )
 
 
 def _devices(options: Namespace) -> list[str]:
