@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from napari_cellinr import FitError, Image, read, write
+from napari_cellinr.cli.shared import scale
 from napari_cellinr.runs.scale.methods import denoise
+from napari_cellinr.runs.scale.plan import save_plan
+from napari_cellinr.runs.scale.state import PLAN_FILE
 
 
 @pytest.fixture
@@ -92,6 +95,62 @@ def test_other_settings_than_those_of_the_run_are_named(run, computed, words, op
     assert computed.done == []
     assert run(*command, "--set", "max_seconds=900", "--resume", f"{out}.parts")[0] == 0
     assert computed.done == [1]
+
+
+METHODS = {
+    "superresolve": ("--scale", "t=2", "--motion", "never"),
+    "reconstruct": ("--optics", '{"kind": "time-lapse", "frame_time": 2}'),
+}
+OTHERS = [
+    ("superresolve", "scale", ("--scale", "t=4", "--motion", "never")),
+    ("superresolve", "motion", ("--motion", "always")),
+    ("reconstruct", "optics", ("--optics", '{"kind": "time-lapse", "frame_time": 3}')),
+    ("reconstruct", "times", ("--times", "0,2")),
+    ("reconstruct", "times", ("--frames", "9")),
+]
+
+
+@pytest.fixture
+def planned(run, tmp_path, monkeypatch):
+    """Return a function that begins a command and is interrupted, and one that lists what ran."""
+    ran = []
+
+    def begun(options, plan):
+        plan.folder.mkdir(exist_ok=True)
+        save_plan(plan, plan.folder / PLAN_FILE)
+        ran.append(plan)
+        return 0
+
+    monkeypatch.setattr(scale, "run_parts", begun)
+    data = np.random.default_rng(0).poisson(90, (5, 48, 48)).astype(np.uint16)
+    place = (2.0, 0.1, 0.1), ("second", "micrometer", "micrometer")
+    write(tmp_path / "in.zarr", Image(data, "TYX", *place))
+
+    def command(action, words, *more):
+        return run(action, tmp_path / "in.zarr", tmp_path / "out.zarr", "--parts", *words, *more)
+
+    return command, ran, f"{tmp_path / 'out.zarr'}.parts"
+
+
+@pytest.mark.parametrize("action", METHODS)
+def test_the_same_settings_go_on(planned, action):
+    command, ran, folder = planned
+    for more in ((), ("--resume", folder)):
+        status, _, error = command(action, METHODS[action], *more)
+        assert status == 0, error
+    assert command(action, (), "--resume", folder)[0] == 0
+    assert [plan.settings for plan in ran[1:]] == [ran[0].settings] * 2
+
+
+@pytest.mark.parametrize(("action", "name", "words"), OTHERS)
+def test_other_settings_of_any_method_are_named(planned, action, name, words):
+    command, ran, folder = planned
+    assert command(action, METHODS[action])[0] == 0
+    status, _, error = command(action, words, "--resume", folder)
+    assert status == 2
+    assert f"{name}=" in error
+    assert "was given with --resume, and the run that goes on has" in error
+    assert len(ran) == 1
 
 
 def test_finished_parts_are_kept_if_there_is_no_such_device(run, computed, words):

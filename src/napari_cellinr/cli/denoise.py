@@ -12,9 +12,11 @@ from napari_cellinr.cli.shared.saving import check_outputs
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from napari_cellinr.cli.shared.parser import Commands
     from napari_cellinr.config import CellINRConfig
+    from napari_cellinr.image import Image
 
 __all__ = ["add", "run"]
 
@@ -36,6 +38,7 @@ def add(commands: Commands) -> None:
         METHODS["cellinr"],
         "remove noise and background (out-of-focus light) from an image",
         run,
+        read_settings,
         ("background", "signal", "with-background", "error"),
     )
     parser.usual = (
@@ -50,6 +53,14 @@ def add(commands: Commands) -> None:
         "--max-seconds",
         "--overwrite",
     )
+
+
+def read_settings(options: Namespace) -> Callable[[Image], CellINRConfig]:
+    """Return a function that returns the settings for an image: the same for all."""
+    from napari_cellinr.config import CellINRConfig
+
+    config = read_config(options, CellINRConfig)
+    return lambda image: config
 
 
 def run(options: Namespace) -> int:

@@ -18,6 +18,7 @@ from napari_cellinr.io.names import place_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -53,6 +54,7 @@ def add(commands: Commands) -> None:
         METHODS["nstm"],
         "reconstruct a moving specimen and its motion from the raw frames of a microscope",
         run,
+        read_settings,
         ("motion", "speed", "confidence", "motion-error", "aligned", "tracks"),
         ("times",),
     )
@@ -96,16 +98,33 @@ def _explain_optics(parser: Any) -> None:
     )
 
 
-def run(options: Namespace) -> int:
-    """Write the result and return 0; 128 + its number if a signal stopped the fit."""
+def read_settings(options: Namespace) -> Callable[[Image], NSTMConfig]:
+    """Return a function that returns the settings for an image; wrong ones are refused at once.
+
+    Raises
+    ------
+    ConfigError, FileError
+        If a setting is not allowed, or the file of the optics cannot be read.
+    """
     times = _times(options)
     config = _config(options)
+
+    def for_image(image: Image) -> NSTMConfig:
+        if not times:
+            return config
+        seconds = in_unit(times, image.axes, image.units, "second")
+        return config.replace(times=",".join(map(str, seconds)))
+
+    return for_image
+
+
+def run(options: Namespace) -> int:
+    """Write the result and return 0; 128 + its number if a signal stopped the fit."""
+    settings_for = read_settings(options)
     check_outputs(options, tuple(_OUTPUTS), ("tracks",))
     _check_compared(options)
     image = read_input(options)
-    if times:
-        seconds = in_unit(times, image.axes, image.units, "second")
-        config = config.replace(times=",".join(map(str, seconds)))
+    config = settings_for(image)
     seeds = _seeds(options, image) if options.tracks else None
     used: list[NSTMConfig] = []
 

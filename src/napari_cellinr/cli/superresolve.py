@@ -23,11 +23,13 @@ from napari_cellinr.errors import ConfigError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari_cellinr.cli.shared.parser import Commands
+    from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.fitting.monitor import Monitor
     from napari_cellinr.fitting.problem import Fitted, Message, Progress
+    from napari_cellinr.image import Image
 
 __all__ = ["add", "run"]
 
@@ -43,6 +45,7 @@ def add(commands: Commands) -> None:
         METHODS["spatime"],
         "increase the resolution of a time series or stack: more frames, finer voxels",
         run,
+        read_settings,
         ("confidence",),
         ("scale",),
     )
@@ -64,8 +67,14 @@ def add(commands: Commands) -> None:
     )
 
 
-def run(options: Namespace) -> int:
-    """Write the result and return 0; 128 + its number if a signal stopped the fit."""
+def read_settings(options: Namespace) -> Callable[[Image], SpatimeConfig]:
+    """Return a function that returns the settings for an image; wrong ones are refused at once.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is not allowed.
+    """
     from napari_cellinr.config import SpatimeConfig
     from napari_cellinr.config.spatime import LARGEST
 
@@ -83,12 +92,24 @@ def run(options: Namespace) -> int:
     config = read_config(options, SpatimeConfig)
     if options.confidence_output is not None:
         config = config.replace(confidence=True)
+
+    def for_image(image: Image) -> SpatimeConfig:
+        complete = config
+        if times is not None:
+            complete = complete.replace(times=in_unit(times, image.axes, image.units))
+        if "*" in given:
+            complete = complete.replace(scale=factors_along(given, image.axes))
+        return complete
+
+    return for_image
+
+
+def run(options: Namespace) -> int:
+    """Write the result and return 0; 128 + its number if a signal stopped the fit."""
+    settings_for = read_settings(options)
     check_outputs(options, tuple(_OUTPUTS))
     image = read_input(options)
-    if times is not None:
-        config = config.replace(times=in_unit(times, image.axes, image.units))
-    if "*" in given:
-        config = config.replace(scale=factors_along(given, image.axes))
+    config = settings_for(image)
     if advice := config.cost_warning(image.sizes):
         say_warning(advice)
     is_zarr = options.output.lower().rstrip("/").endswith(".zarr")

@@ -59,6 +59,7 @@ def add_fit_command(
     method: Method,
     text: str,
     run: Callable[[Namespace], int],
+    read_settings: Callable[[Namespace], Callable[[Image], Config]],
     roles: Sequence[str],
     leave_out: Container[str] = (),
 ) -> tuple[Parser, Any]:
@@ -75,13 +76,15 @@ def add_fit_command(
         What the command does, for `--help`.
     run
         Runs the command and returns its exit status.
+    read_settings
+        Reads the settings, and returns what completes them for an image.
     roles
         Roles of the further outputs, of `ROLES`, besides the conventional result.
     leave_out
         Settings that the command declares itself.
     """
     parser = add_command(commands, method.action, text, whole_or_resumed)
-    parser.set_defaults(run_whole=run)
+    parser.set_defaults(run_whole=run, read_settings=read_settings)
     parser.add_argument("input", metavar="INPUT", help=INPUTS)
     parser.add_argument("output", metavar="OUTPUT", help="file for the result, such as out.tif")
     add_reading_options(parser)

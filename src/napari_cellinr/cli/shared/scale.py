@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_cellinr.cli.shared.options import read_config
 from napari_cellinr.cli.shared.progress import (
     Interruption,
     follow,
@@ -74,7 +73,8 @@ def whole_or_resumed(options: Namespace) -> int:
     Parameters
     ----------
     options
-        The parsed options, with the function of the command as `run_whole`.
+        The parsed options, with the functions of the command as `run_whole` and
+        `read_settings`.
 
     Raises
     ------
@@ -119,16 +119,20 @@ def _check_same_settings(options: Namespace, plan: Plan) -> None:
 
     Device and time limit may differ.
     """
+    from napari_cellinr.cli.shared.fitting import read_input
+
     given = {
         name.removeprefix("setting_")
         for name, value in vars(options).items()
         if name.startswith("setting_") and value is not None
     }
-    given |= {text.partition("=")[0] for text in options.assignments}
-    optics, options.setting_optics = getattr(options, "setting_optics", None), None
-    chosen = read_config(options, type(plan.config))
-    options.setting_optics = optics
-    for name in sorted(given - {"device", "max_seconds", "optics"}):
+    given |= {text.partition("=")[0].strip() for text in options.assignments}
+    if getattr(options, "frames", None) is not None:
+        given.add("times")
+    if not (given := given - {"device", "max_seconds"}):
+        return
+    chosen = options.read_settings(options)(read_input(options))
+    for name in sorted(given):
         new, old = getattr(chosen, name), getattr(plan.config, name)
         if new != old:
             raise ConfigError(
