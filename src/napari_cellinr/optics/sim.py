@@ -135,7 +135,15 @@ class SIMModel(ForwardModel):
         return [getattr(self, name) for name in self.adjusts]
 
     def light(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return carriers, phases and contrasts as they are now, of the shapes that were given."""
+        """Return carriers, phases and contrasts as they are now.
+
+        Returns
+        -------
+        carriers : torch.Tensor
+            Wave vectors (y, x) in cycles per camera pixel, (orders, 2).
+        phases, contrasts : torch.Tensor
+            Phase in radians at the first pixel, and contrast, (patterns, orders).
+        """
         field = torch.tensor(self.data_shape[-2:], dtype=torch.float32, device=self.carriers.device)
         moved = self.carrier_shift / field
         # A phase counts from the first pixel, but is known in the middle: there, it stays.

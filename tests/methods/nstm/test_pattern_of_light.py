@@ -9,6 +9,7 @@ import torch
 from napari_cellinr import Image, reconstruct
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.optics import optics_from_dict
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.optics.sim import ADJUSTABLE, CONTRAST_UNIT, SIMModel
 
 SIDE, PIXEL, PERIOD, ANGLES = 48, 0.08, 0.25, (12.0, 72.0, 132.0)
@@ -135,6 +136,12 @@ def test_light_from_out_of_focus_is_told_by_the_pattern_that_it_lacks():
         for one in (without, found)
     ]
     assert errors[1] < 0.3 * errors[0]
+
+
+def test_light_from_out_of_focus_is_refused_where_no_pattern_tells_it():
+    image = Image(np.random.default_rng(0).random((4, 24, 24), np.float32), "TYX", PLACE, UNITS)
+    with pytest.raises(ConfigError, match="out_of_focus=on was given; it needs planes under"):
+        reconstruct(image, "time-lapse", device="cpu", steps=2, out_of_focus="on")
 
 
 def test_all_light_has_the_pattern_where_that_explains_the_frames():

@@ -75,8 +75,7 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
     if config.moving and config.restart and is_faint(measurement.model, deviation, planned.noise):
         stiffer = config.replace(stiffness=min(1000.0, STIFF * config.stiffness))
         attempts.append((STIFFER, stiffer, given))
-    hazy = given["out_of_focus"] or config.out_of_focus == "auto"
-    if hazy and not given["out_of_focus"] and can_be_out_of_focus(measurement.model):
+    if config.out_of_focus == "auto" and can_be_out_of_focus(measurement.model):
         attempts.append((OUT_OF_FOCUS, config, {**given, "out_of_focus": True}))
     if config.moving and measurement.model.patterned and config.smoothness is None:
         config = config.replace(smoothness=SMOOTHER)

@@ -9,14 +9,16 @@ import torch
 from torch import nn
 
 from napari_cellinr.config.nstm import EXTRAS
+from napari_cellinr.errors import ConfigError
 from napari_cellinr.methods.nstm.plan import fading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from napari_cellinr.config.nstm import NSTMConfig
     from napari_cellinr.optics.base import ForwardModel
 
-__all__ = ["Extras", "can_be_out_of_focus"]
+__all__ = ["Extras", "can_be_out_of_focus", "check_out_of_focus"]
 
 SPARSENESS = 3.0
 """Weight of the absolute value of what motion does not explain, in noise standard deviations."""
@@ -24,10 +26,10 @@ SPARSENESS = 3.0
 BRIGHTNESS = 10.0
 """Weight of the squared changes of brightness from frame to frame."""
 
-COARSE = 8
+SPACING = 8
 """Camera pixels between the points at which light from out of focus is fitted."""
 
-MOSTLY = 0.8
+SHARE_AT_START = 0.8
 """Part of the smoothed mean frame with which the fit of light from out of focus begins: where it is
 needed, it is most of the light, and a beginning with none ends in wrong patterns."""
 
@@ -46,6 +48,23 @@ def can_be_out_of_focus(optics: ForwardModel) -> bool:
     return optics.patterned and len(optics.data_shape) == 3
 
 
+def check_out_of_focus(config: NSTMConfig, optics: ForwardModel) -> None:
+    """Raise `ConfigError` if light from out of focus is requested where it cannot be told.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    optics
+        The forward model.
+    """
+    if config.out_of_focus == "on" and not can_be_out_of_focus(optics):
+        raise ConfigError(
+            "out_of_focus=on was given; it needs planes under structured light (optics sim2d, or "
+            "sim3d of a single plane). Give auto or off."
+        )
+
+
 class Extras(nn.Module):
     """The optional parts of the model of a recording.
 
@@ -56,11 +75,11 @@ class Extras(nn.Module):
     optics
         The forward model.
     frames
-        Raw frames, (shots, [Z,] Y, X).
+        Raw frames, (shots, [Z,] Y, X), float32, in the unit of the fit.
     moments
         When each was taken, as a fraction of the recording, (shots,).
     bad
-        Which pixels do not count.
+        Which pixels do not count, shape of the frames, bool.
     scene
         Size (times, channels, [Z,] Y, X) of the moved scenes.
     """
@@ -84,7 +103,7 @@ class Extras(nn.Module):
         self.unexplained = nn.Parameter(torch.zeros(coarse, device=device))
         self.out_of_focus = nn.Parameter(torch.zeros(0, device=device))
         if self.chosen["out_of_focus"]:
-            self.out_of_focus = nn.Parameter(MOSTLY * _coarse_mean(frames, bad))
+            self.out_of_focus = nn.Parameter(SHARE_AT_START * _coarse_mean(frames, bad))
 
     def groups(self, rate: float, steps: int) -> list[dict[str, Any]]:
         """Return the parameter groups for Adam of what is fitted.
@@ -181,12 +200,12 @@ class Extras(nn.Module):
 
 
 def _coarse_mean(frames: torch.Tensor, bad: torch.Tensor) -> torch.Tensor:
-    """Return the mean frame at every `COARSE` pixels, smoothed over as many: (rows, columns)."""
+    """Return the mean frame at every `SPACING` pixels, smoothed over as many: (rows, columns)."""
     good = (~bad).float()
     mean = (frames * good).sum(0) / good.sum(0).clamp(min=1)
-    half = COARSE
+    half = SPACING
     padded = nn.functional.pad(mean[None, None], (half,) * 4, mode="replicate")
     smooth = nn.functional.avg_pool2d(padded, 2 * half + 1, stride=1)
-    size = [max(2, math.ceil(n / COARSE) + 1) for n in mean.shape]
+    size = [max(2, math.ceil(n / SPACING) + 1) for n in mean.shape]
     points = nn.functional.interpolate(smooth, size=size, mode="bilinear", align_corners=True)
     return points[0, 0].contiguous()

@@ -29,6 +29,7 @@ from napari_cellinr.methods.nstm.checks.report import (
     report_of,
 )
 from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, lasting, later_steps
+from napari_cellinr.methods.nstm.extras import check_out_of_focus
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
     better_of,
@@ -116,6 +117,7 @@ def reconstruct_job(
     if config.max_seconds is not None:
         monitor.deadline = monitor.end_after(RESERVE * config.max_seconds)
     check_layers(config, measurement.model)
+    check_out_of_focus(config, measurement.model)
     attempts = attempts_for(measurement, config, plan(measurement, config))
     layered = any(name == LAYERS for name, _, _ in attempts)
     ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
