@@ -293,7 +293,7 @@ class _Loop:
         except (KeyError, RuntimeError, ValueError):
             raise FitError(
                 "the fit cannot be continued: the stored state is of another image, of other "
-                "settings or of another device; use the same as before."
+                "settings, of another device or of an earlier version; use the same as before."
             ) from None
         memory = {n.removeprefix("problem."): v for n, v in tensors.items() if n[:8] == "problem."}
         self.problem.remember(memory)
