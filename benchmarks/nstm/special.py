@@ -40,7 +40,14 @@ EDGE = 4.0  # pixels of the scene; points nearer to the edge do not count
 PARAMETERS = np.geomspace(0.003, 10, 25)  # of Wiener
 SIZE = 64
 
-HEADS = ("recording, seed", "motion, px", "error, px: median / 90 %", "correlation", "conventional", "warning")
+HEADS = (
+    "recording, seed",
+    "motion, px",
+    "error, px: median / 90 %",
+    "correlation",
+    "conventional",
+    "warning",
+)
 
 
 @dataclass
@@ -235,7 +242,16 @@ def stack3d(motion: str, seed: int, noise: float = 0.02) -> Made:
     places = [one[0].places(t) for one in ([objects[6]],) for t in (0.0, 1.0)]
     scale = (1.0, step, pixel, pixel)
     units = ("second", *["micrometer"] * 3)
-    return Made(recorded, "TZYX", scale, units, optics, *places, np.stack(truth), 2.0)
+    return Made(
+        recorded.reshape(-1, SIZE, SIZE),
+        "ZYX",
+        scale[1:],
+        units[1:],
+        optics,
+        *places,
+        np.stack(truth),
+        2.0,
+    )
 
 
 def _wide(motion: str) -> Callable[[int, float], tuple[float, NDArray[Any], NDArray[Any]]]:
