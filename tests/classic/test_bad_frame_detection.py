@@ -45,6 +45,20 @@ def test_one_bad_frame_is_named(what, place):
         assert bad_frames(frames) == {place: what}
 
 
+def test_a_frame_is_saturated_at_its_own_highest_value():
+    """Noise of other frames may reach higher ones."""
+    frames = recording(6)
+    frames[3] = np.minimum(30 + 8 * (frames[3] - 30), 0.9 * frames.max())
+    assert bad_frames(frames) == {3: "saturated"}
+
+
+def test_frames_of_single_photons_are_not_saturated():
+    """Where the most photons of any pixel are one, many pixels have the highest value."""
+    photons = np.random.default_rng(0).poisson(0.1, (8, 48, 48)).astype(float)
+    photons[4] = photons[4].clip(max=1)
+    assert bad_frames(photons) == {}
+
+
 def test_what_most_frames_are_is_no_exception():
     frames = recording()
     frames[[1, 3, 5, 7]] = frames[[0, 2, 4, 6]]  # each frame was stored twice

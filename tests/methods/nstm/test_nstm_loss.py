@@ -11,7 +11,7 @@ import torch
 from napari_cellinr import Image, NSTMConfig
 from napari_cellinr.acquisition import prepare
 from napari_cellinr.config.optics import TimeLapse
-from napari_cellinr.methods.nstm.attempts import attempts_for
+from napari_cellinr.methods.nstm.attempts import FLICKERING, attempts_for, with_light_of
 from napari_cellinr.methods.nstm.job import _is_better
 from napari_cellinr.methods.nstm.penalties import (
     NEGATIVE,
@@ -51,12 +51,53 @@ def test_motion_of_faint_phase_is_fitted_stiffly_as_well(noise, faint):
     """Held-out pixels choose the better one of both, or one as good, in five of six recordings."""
     frames = np.random.default_rng(0).standard_normal((4, 16, 16)).astype(np.float32)
     model = SimpleNamespace(nonnegative=False, patterned=False)
-    planned = SimpleNamespace(bad=np.zeros(frames.shape, bool), without={}, noise=noise)
+    bad, moments = np.zeros(frames.shape, bool), torch.linspace(0, 1, 4)
+    planned = SimpleNamespace(bad=bad, without={}, noise=noise, moments=moments)
     measurement = SimpleNamespace(frames=frames, model=model)
     tried = attempts_for(measurement, NSTMConfig(motion_layers=1), planned)
     stiffness = {name: config.stiffness for name, config, _ in tried}
     assert stiffness.pop("stiffer motion", None) == (20.0 if faint else None)
     assert set(stiffness.values()) == {1.0}
+
+
+def light_of_frames(factors, times):
+    """Return what is tried for frames of one scene, multiplied by some factors."""
+    scene = 100 + np.random.default_rng(0).standard_normal((16, 16))
+    frames = (scene * np.reshape(factors, (-1, 1, 1))).astype(np.float32)
+    model = SimpleNamespace(nonnegative=True, patterned=False)
+    bad = np.zeros(frames.shape, bool)
+    planned = SimpleNamespace(bad=bad, without={}, noise=1.0, moments=torch.tensor(times))
+    measurement = SimpleNamespace(frames=frames, model=model)
+    tried = attempts_for(measurement, NSTMConfig(motion_layers=1), planned)
+    return {name: extras["brightness"] for name, _, extras in tried}
+
+
+EVEN, GAP = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (0.0, 0.1, 0.2, 0.8, 0.9, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("factors", "times", "flickers"),
+    [
+        ([1, 1.2, 0.9, 1.1, 0.8, 1], EVEN, True),
+        ([1, 1, 1, 1.3, 1, 1], EVEN, True),
+        (np.exp(-np.arange(6) / 6), EVEN, False),  # bleaching
+        (np.linspace(1, 2, 6), EVEN, False),  # what comes into view
+        (1 + np.array(GAP), GAP, False),
+        ([1, 1.01, 0.99, 1.01, 0.99, 1], EVEN, False),
+    ],
+)
+def test_irregular_light_is_fitted_before_anything_else_is_tried(factors, times, flickers):
+    names = light_of_frames(factors, times)
+    assert (list(names)[1] == FLICKERING) == flickers
+    assert names.get(FLICKERING, True)
+
+
+def test_changes_of_the_light_that_explain_frames_are_kept():
+    plain = dict.fromkeys(("brightness", "bleaching", "unexplained", "out_of_focus"), False)
+    kept = SimpleNamespace(extras=SimpleNamespace(chosen=plain | {"brightness": True}))
+    assert with_light_of(None, plain) == plain
+    assert with_light_of((kept, None), plain) == plain | {"brightness": True}
+    assert with_light_of((kept, None), plain | {"bleaching": True})["bleaching"]
 
 
 def problem(change=0.0):

@@ -42,8 +42,12 @@ _DARK = 0.3
 """Contrast relative to that of the frames before and after it, below which a frame is dark."""
 
 _CLIPPED = 0.05
-"""Part of the pixels with the highest value of the recording, above which a frame is saturated,
-unless the frames around it have at least half as many."""
+"""Part of the pixels with the highest value of the frame, above which it is saturated, unless the
+frames around it have at least half as many."""
+
+_PILED = 2.0
+"""Number of pixels with the highest value relative to those with the next lower one, from which
+values are cut off: few photons have more pixels with each lower number."""
 
 _BLURRED = 0.6
 """Sharpness relative to that of the frames around it, below which a frame is blurred."""
@@ -206,6 +210,15 @@ def _noise_of(values: NDArray[Any]) -> float:
 
 
 def _highest(frames: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any]:
-    """Return which part of each frame has the highest value of the recording, (frames,)."""
-    highest = max(frame.max() for frame in frames)
-    return np.array([(frame == highest).mean() for frame in frames])
+    """Return which part of each frame has its highest value, where values are cut off, (frames,).
+
+    The highest value is that of the frame itself: others may reach higher ones by their noise.
+    """
+    found = np.zeros(len(frames))
+    for number, frame in enumerate(frames):
+        highest = frame == frame.max()
+        lower = frame[~highest]
+        next_to_it = (lower == lower.max()).sum() if lower.size else 0
+        if highest.sum() >= _PILED * next_to_it:
+            found[number] = highest.mean()
+    return found

@@ -12,6 +12,7 @@ from napari_cellinr.config.nstm import EXTRAS
 from napari_cellinr.methods.nstm.extras import can_be_out_of_focus
 from napari_cellinr.methods.nstm.layers.start import can_have_layers
 from napari_cellinr.methods.nstm.penalties import SMOOTHER, is_faint
+from napari_cellinr.methods.nstm.recording.usable import is_comparable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     Attempt = tuple[str, NSTMConfig, dict[str, bool]]
 
 __all__ = [
+    "ALWAYS",
     "FASTER",
+    "FLICKERING",
     "LAYERS",
     "OUT_OF_FOCUS",
     "STIFFER",
@@ -41,6 +44,13 @@ FASTER = 3.0
 
 STIFFER, STIFF = "stiffer motion", 20.0
 """Name of the attempt in which motion bends little, and how much less."""
+
+FLICKERING = "with changes of brightness"
+"""Name of the attempt in which each frame has a brightness of its own, before others are tried."""
+
+ALWAYS = (FLICKERING, STIFFER)
+"""Names of attempts that are made whenever they are in the list, and the fit before them leaves
+something unexplained; a stiffer motion even where it leaves nothing."""
 
 OUT_OF_FOCUS = "with light from out of focus"
 """Name of the attempt in which a part of the light has no pattern."""
@@ -72,6 +82,10 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
     frames = measurement.frames
     good = np.delete(frames, list(planned.without), axis=0)
     deviation = float(frames[~planned.bad].std(dtype=float))
+    means = good.mean(axis=tuple(range(1, frames.ndim)))
+    when = np.delete(planned.moments.numpy(), list(planned.without))
+    if config.brightness == "auto" and _can_flicker(measurement, config) and _flickers(means, when):
+        attempts.append((FLICKERING, config, {**given, "brightness": True}))
     if config.moving and config.restart and is_faint(measurement.model, deviation, planned.noise):
         stiffer = config.replace(stiffness=min(1000.0, STIFF * config.stiffness))
         attempts.append((STIFFER, stiffer, given))
@@ -82,7 +96,6 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
     if config.moving and config.restart:
         faster = config.replace(motion_rate=min(100.0, config.motion_rate * FASTER))
         attempts.append(("faster motion", faster, given))
-    means = good.mean(axis=tuple(range(1, frames.ndim)))
     fades = given["bleaching"] or (config.bleaching == "auto" and _fades(means))
     if fades and not given["bleaching"]:
         attempts.append(("with bleaching", config, {**given, "bleaching": True}))
@@ -102,7 +115,9 @@ def attempts_for(measurement: Measurement, config: NSTMConfig, planned: Plan) ->
 def with_light_of(
     best: tuple[NSTMProblem, Outcome] | None, extras: Mapping[str, bool]
 ) -> dict[str, bool]:
-    """Return optional parts, with light from out of focus if it is in the best fit so far.
+    """Return optional parts, with those of the light that are in the best fit so far.
+
+    These are light from out of focus, and changes of brightness.
 
     Parameters
     ----------
@@ -111,8 +126,9 @@ def with_light_of(
     extras
         The optional parts of the next one.
     """
-    kept = best is not None and best[0].extras.chosen["out_of_focus"]
-    return {**extras, "out_of_focus": extras["out_of_focus"] or kept}
+    found = {} if best is None else best[0].extras.chosen
+    kept = {name: True for name in ("out_of_focus", "brightness") if found.get(name)}
+    return {**extras, **kept}
 
 
 def layers_left(attempts: Sequence[Attempt], number: int, usual: int) -> list[bool]:
@@ -124,16 +140,39 @@ def layers_left(attempts: Sequence[Attempt], number: int, usual: int) -> list[bo
         What `attempts_for` returned.
     number
         Of the present fit, from 0. If the first one has not explained the frames, all that are
-        left are expected: a time left that gets longer with every fit is of no use. A stiffer
-        motion is always tried.
+        left are expected: a time left that gets longer with every fit is of no use. Those of
+        `ALWAYS` are expected from the beginning.
     usual
         How many most recordings of this kind need.
     """
-    always = sum(name == STIFFER for name, _, _ in attempts[number + 1 :])
-    if number == 0 or attempts[number][0] == STIFFER:
+    always = sum(name in ALWAYS for name, _, _ in attempts[number + 1 :])
+    if number == 0 or attempts[number][0] in ALWAYS:
         return [False] * (usual - 1 + always)
     left = (name == LAYERS for name, _, _ in attempts[number + 1 :])
     return list(accumulate(left, or_))  # later fits have the layers of the best one
+
+
+def _can_flicker(measurement: Measurement, config: NSTMConfig) -> bool:
+    """Return whether every frame shows the whole field in the same way, as those of a time lapse.
+
+    Frames of other phases or planes have another brightness without any flicker.
+    """
+    optics = config.optics
+    alike = is_comparable(optics) and optics.frames_per_set == 1
+    return alike and measurement.model.nonnegative
+
+
+def _flickers(means: NDArray[np.floating], times: NDArray[np.floating]) -> bool:
+    """Return whether the mean brightness changes irregularly from frame to frame.
+
+    Objects that come and go, and bleaching, change it steadily: each frame has nearly the mean at
+    its time between those before and after it.
+    """
+    if len(means) < FEW or means.mean() <= 0:
+        return False
+    part = (times[1:-1] - times[:-2]) / (times[2:] - times[:-2])
+    apart = means[1:-1] - means[:-2] - part * (means[2:] - means[:-2])
+    return float(np.sqrt((apart**2).mean())) > UNEVEN * float(means.mean())
 
 
 def _fades(means: NDArray[np.floating]) -> bool:
