@@ -1,4 +1,4 @@
-"""Large, evenly stained objects are subtracted with the background: a warning says so."""
+"""Large, evenly stained objects are kept, or subtracted as background: a warning says which."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from napari_cellinr import Image, denoise
 from napari_cellinr.classic.background import physical_widths
 from napari_cellinr.methods.cellinr.initial import large
-from napari_cellinr.methods.cellinr.initial.large import large_objects
-from napari_cellinr.methods.cellinr.initial.part import LARGE_DARK_WARNING, LARGE_WARNING
+from napari_cellinr.methods.cellinr.initial.large import large_objects, width_beyond
+from napari_cellinr.methods.cellinr.initial.part import KEPT_WARNING, LARGE_WARNING
 from napari_cellinr.simulate.embryo import add_noise
 
 WIDTH = 15.0
@@ -70,7 +70,7 @@ def test_many_objects_are_looked_at_one_by_one_without_the_rest_of_the_image(mon
     light = np.tile(60 * ball((64, 64), 20), (6, 6))
     found = found_in(light)
     assert found is not None
-    assert found.mean() == pytest.approx(np.pi * 20**2 / 64**2, rel=0.1)
+    assert found.mean() == pytest.approx(np.pi * 20.5**2 / 64**2, rel=0.1)
     assert sum(sizes) < 10 * light.size
 
 
@@ -85,12 +85,43 @@ def recorded(light):
     return raw.astype(np.uint16)
 
 
-@pytest.mark.parametrize("background", ["subtract", "keep"])
-def test_that_a_large_object_is_subtracted_is_said(background):
-    """Nine tenths of it are taken for background."""
+KEPT, BRIGHT, DARK = (
+    KEPT_WARNING.split("{}")[1][:30],
+    *map(LARGE_WARNING.format, ("bright", "dark")),
+)
+
+
+def kept_of(fitted):
+    """Return the warnings that a large object was kept."""
+    return [text for text in fitted.report["warnings"] if KEPT in text]
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+@pytest.mark.parametrize("haze", [0, 15])
+def test_a_large_object_is_kept_and_that_is_said(uneven, haze):
+    """Nine tenths of it would be taken for background otherwise."""
+    light = 60 * ball((96, 96), 24)
+    light *= np.linspace(0.4, 1, 96, dtype=np.float32) if uneven else 1
+    wide = haze * gaussian_filter(ball((96, 96), 40), 20)
+    fitted = denoise(Image(recorded(light + wide), axes="YX"), **QUICK)
+    inside = ball((96, 96), 20) > 0.9
+    found = fitted.images[0].array()[inside].mean() / light[inside].mean()
+    assert found == pytest.approx(1, abs=0.2)
+    (text,) = kept_of(fitted)
+    assert "evenly bright object" in text
+    assert BRIGHT not in fitted.report["warnings"]
+
+
+def test_a_width_that_is_given_decides():
     image = Image(recorded(60 * ball((96, 96), 24)), axes="YX")
-    fitted = denoise(image, background=background, **QUICK)
-    assert (LARGE_WARNING in fitted.report["warnings"]) == (background == "subtract")
+    fitted = denoise(image, background_width=WIDTH, **QUICK)
+    assert BRIGHT in fitted.report["warnings"]
+    assert not kept_of(fitted)
+    middle = fitted.images[0].array()[40:56, 40:56].mean()
+    assert middle < 15
+    kept = denoise(image, background="keep", **QUICK)
+    assert BRIGHT not in kept.report["warnings"]
+    assert not kept_of(kept)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -98,18 +129,43 @@ def test_the_warning_names_a_dark_object_dark(dark):
     light = 60 * ball((96, 96), 24)
     values = 100 + np.where(dark, -light, light) + np.random.default_rng(1).normal(0, 3, (96, 96))
     image = Image(values.astype(np.float32), axes="YX")
-    told = denoise(image, dark=dark, gain=1e-9, read_noise=3, **QUICK).report["warnings"]
-    assert (LARGE_DARK_WARNING in told, LARGE_WARNING in told) == (dark, not dark)
-    assert any(("evenly dark object" in text) == dark for text in told)
+    given = {"dark": dark, "gain": 1e-9, "read_noise": 3, **QUICK}
+    told = denoise(image, background_width=WIDTH, **given).report["warnings"]
+    assert (DARK in told, BRIGHT in told) == (dark, not dark)
+    (text,) = kept_of(denoise(image, **given))
+    assert ("evenly dark object" in text) == dark
+
+
+@pytest.mark.parametrize(("shape", "radius"), [((40, 64, 64), 12), ((128, 128), 30)])
+def test_the_width_of_an_opening_that_removes_objects(shape, radius):
+    """More than their diameter, in physical length: half as many voxels of twice the size."""
+    light = np.float32(50 * ball(shape, radius))
+    width = width_beyond(light, light > 25, (1.0,) * light.ndim)
+    assert 2 * radius < width < 4 * radius
+    coarse = width_beyond(light, light > 25, (2.0,) * light.ndim)
+    assert coarse == width
+    if light.ndim == 3:
+        flat = width_beyond(light[::2], light[::2] > 25, (2.0, 1.0, 1.0))
+        assert flat == pytest.approx(width, abs=4)
+
+
+def test_there_is_no_such_width_where_no_background_is_seen_beside_the_object():
+    light = np.float32(50 * ball((96, 96), 40))
+    assert width_beyond(light, light > 25, (1.0, 1.0)) is None
 
 
 def test_out_of_focus_light_is_subtracted_without_a_warning():
     light = gaussian_filter(60 * ball((96, 96), 24), 12)
     fitted = denoise(Image(recorded(light), axes="YX"), **QUICK)
-    assert LARGE_WARNING not in fitted.report["warnings"]
+    assert BRIGHT not in fitted.report["warnings"]
+    assert not kept_of(fitted)
 
 
-def test_of_a_series_it_is_said_once():
+def test_of_a_series_it_is_said_once_and_all_frames_have_the_same_width():
     series = np.stack([recorded(60 * ball((96, 96), 24))] * 4)
     fitted = denoise(Image(series, axes="TYX"), preset="preview", steps=2)
-    assert fitted.report["warnings"].count(LARGE_WARNING) == 1
+    assert len(kept_of(fitted)) == 1
+    assert BRIGHT not in fitted.report["warnings"]
+    middles = fitted.images[0].array()[:, 40:56, 40:56].mean((1, 2))
+    assert middles.min() > 50
+    assert np.ptp(middles) < 3

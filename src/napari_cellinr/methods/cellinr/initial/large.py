@@ -5,28 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, grey_opening, label
+from scipy.ndimage import (
+    binary_erosion,
+    distance_transform_edt,
+    find_objects,
+    gaussian_filter,
+    grey_opening,
+    label,
+    maximum_filter,
+    minimum_filter,
+)
 
-from napari_cellinr.classic.background import opening
+from napari_cellinr.classic.background import opening, physical_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["large_objects"]
+__all__ = ["large_objects", "width_beyond"]
 
 _LARGE = 5.0  # least contrast of a large object, in standard deviations of the noise around it
 _LEAST = 0.01  # part of the image; less is rather a structure near an uneven background
 _SMALLEST = 64  # pixels of a plane along each axis; in smaller ones, soft spots fill too much of it
-_SHARP = 0.75  # part of the contrast at the edge: 0.87 or more for simulated objects; 0.61 or less
-# for out-of-focus light, embryos with walls around them, and granules that touch
-_EDGE = 1.5, 4.0  # distance on both sides of an edge where its jump is, in voxels along X
-_AROUND = 5  # distance of what is around an object, in the larger one of those
+_LEVELS = 0.5, 0.25  # of the contrast, at which edges are looked for: those of an object of uneven
+# brightness are not all at half of it
+_SHARP = (
+    0.7  # part of the contrast at the edge: 0.99 for even objects, 0.74 or more for uneven ones
+)
+# whose edge is soft in part; 0.66 or less for out-of-focus light, haze, and granules that touch
+_EDGE, _AROUND = 4.0, 12.0  # distances from an edge, in voxels along X, within which it rises, and
+# within which its contrast is measured
 _FLOOR, _TOP = 0.05, 0.999  # quantiles of the opening: around objects, and inside the brightest
 _ROUNDS = 3  # times that objects are looked for, each time without the brighter ones
 _COARSER = 2  # pixels of a plane along each axis, of which one is looked at
 _SMOOTHNESS = 0.4  # standard deviation of the mean that fills objects, as a part of the width
+_WIDER = (
+    1.25  # width of an opening that removes an object, in the diameter of the largest ball in it
+)
+_COVERED = 0.35  # largest part of the image; where there is more, no background is seen beside it
+_STAYS = 0.2  # largest part of the contrast of objects that an opening may leave in them
 
 
 def large_objects(
@@ -64,14 +82,9 @@ def large_objects(
         above = float(top - floor)
         if above < _LARGE * noise:
             break
-        half = floor + above / 2
-        parts = label(left > half)[0]
         new = np.zeros_like(found)
-        boxes = find_objects(parts)
-        for number in np.unique(parts[(opened > half) & (parts > 0)]).tolist():
-            near = _with_margin(boxes[number - 1], sampling)
-            own = parts[near] == number
-            new[near] |= own & (_sharpness(left[near], own, sampling) > _SHARP)
+        for part in _LEVELS:
+            new |= _with_edges(left, opened, floor + part * above, sampling)
         found |= new
         if not new.any() or found.all():
             break
@@ -80,6 +93,53 @@ def large_objects(
         return None
     for axis, (n, size) in enumerate(zip(step, values.shape, strict=True)):
         found = found.repeat(n, axis).take(range(size), axis)
+    return found
+
+
+def width_beyond(
+    values: NDArray[np.float32], objects: NDArray[np.bool_], scale: Sequence[float]
+) -> float | None:
+    """Return the width of an opening that removes large objects, in voxels of the last axis.
+
+    Parameters
+    ----------
+    values
+        Denoised grey levels, axes ZYX or YX; structures are brighter than what is around them.
+    objects
+        Where the objects are, from `large_objects`.
+    scale
+        Voxel size along each axis.
+
+    Returns
+    -------
+    float or None
+        None if there is no such width: the objects fill a third of the image, or the opening would
+        leave them as background.
+    """
+    if objects.mean() > _COVERED:
+        return None
+    sampling = [size / scale[-1] for size in scale]
+    width = _WIDER * 2 * (float(distance_transform_edt(objects, sampling).max()) + _EDGE)
+    opened = opening(values, physical_widths(width, scale))
+    around = float(np.quantile(opened, _FLOOR))
+    inside = float(np.median(opened[objects])) - around
+    return width if inside < _STAYS * (float(np.median(values[objects])) - around) else None
+
+
+def _with_edges(
+    values: NDArray[np.float32],
+    opened: NDArray[np.float32],
+    level: float,
+    sampling: Sequence[float],
+) -> NDArray[np.bool_]:
+    """Return which pixels above a level are in an object of the opening with sharp edges."""
+    parts = label(values > level)[0]
+    found = np.zeros(values.shape, bool)
+    boxes = find_objects(parts)
+    for number in np.unique(parts[(opened > level) & (parts > 0)]).tolist():
+        near = _with_margin(boxes[number - 1], sampling)
+        own = parts[near] == number
+        found[near] |= own & (_sharpness(values[near], own, sampling) > _SHARP)
     return found
 
 
@@ -102,7 +162,7 @@ def _filled(
     widths
         Of the opening that is made of the result, in voxels.
     """
-    inside = distance_transform_edt(~objects, sampling) <= _EDGE[1]
+    inside = distance_transform_edt(~objects, sampling) <= _EDGE
     if inside.all():
         inside = objects
     around = (~inside).astype(np.float32)
@@ -117,7 +177,7 @@ def _filled(
 
 def _with_margin(place: tuple[slice, ...], sampling: Sequence[float]) -> tuple[slice, ...]:
     """Return the place of an object with all around it that tells how sharp its edge is."""
-    margins = [int(_AROUND * _EDGE[1] / step) + 1 for step in sampling]
+    margins = [int(_AROUND / step) + 1 for step in sampling]
     return tuple(
         slice(max(0, own.start - margin), own.stop + margin)
         for own, margin in zip(place, margins, strict=True)
@@ -127,16 +187,20 @@ def _with_margin(place: tuple[slice, ...], sampling: Sequence[float]) -> tuple[s
 def _sharpness(
     values: NDArray[np.float32], own: NDArray[np.bool_], sampling: Sequence[float]
 ) -> float:
-    """Return the jump at the edge of an object, in its contrast; 0 without edge or inside."""
-    near, far = _EDGE
-    depth, distance = (distance_transform_edt(mask, sampling) for mask in (own, ~own))
-    next_to_it = [values[(part > near) & (part <= far)] for part in (depth, distance)]
-    inner = values[depth > max(far, float(depth.max()) / 2)]
-    outer = values[(distance > 3 * far) & (distance < _AROUND * far)]
-    outer = outer if outer.size else next_to_it[1]
-    if not all(part.size for part in (*next_to_it, inner)):
+    """Return the rise at the edge of an object, in the contrast around it; 0 without an edge.
+
+    Both are local, since one side of an object may be much brighter than the other.
+    """
+    edge = own & ~binary_erosion(own, border_value=1)
+    if not edge.any():
         return 0.0
-    jump, whole = (
-        float(np.median(high)) - float(np.median(low)) for high, low in (next_to_it, (inner, outer))
-    )
-    return jump / whole if whole > 0 else 0.0
+    rise, contrast = (_range_within(values, far, sampling)[edge] for far in (_EDGE, _AROUND))
+    return float(rise.sum() / max(float(contrast.sum()), 1e-12))
+
+
+def _range_within(
+    values: NDArray[np.float32], distance: float, sampling: Sequence[float]
+) -> NDArray[np.float32]:
+    """Return the highest minus the lowest value within a distance along each axis."""
+    box = [2 * round(distance / step) + 1 for step in sampling]
+    return np.asarray(maximum_filter(values, box) - minimum_filter(values, box))

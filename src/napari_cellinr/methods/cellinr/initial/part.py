@@ -33,7 +33,7 @@ from napari_cellinr.methods.cellinr.initial.estimate import (
     initial_estimate,
 )
 from napari_cellinr.methods.cellinr.initial.kernels import no_kernels, solve
-from napari_cellinr.methods.cellinr.initial.large import large_objects
+from napari_cellinr.methods.cellinr.initial.large import large_objects, width_beyond
 from napari_cellinr.methods.cellinr.initial.pilot import with_pilot
 from napari_cellinr.methods.cellinr.initial.probe import probe_of
 from napari_cellinr.methods.cellinr.problem import Prepared
@@ -61,14 +61,18 @@ AROUND = 0.05
 """Quantile of the background that counts as around large objects."""
 
 LARGE_WARNING = (
-    "A large, evenly bright object with sharp edges was subtracted with the background, since it "
+    "A large, evenly {} object with sharp edges was subtracted with the background, since it "
     "is wider than background_width. If it is part of the specimen, use background=keep, or set "
     "background_width to more than its size in voxels."
 )
 """Shown where such an object is subtracted with the background."""
 
-LARGE_DARK_WARNING = LARGE_WARNING.replace("bright", "dark")
-"""The same where structures are dark."""
+KEPT_WARNING = (
+    "A large, evenly {} object with sharp edges was kept as part of the specimen: background_width "
+    "is {:.0f} instead of {:.0f} voxels, so that background which varies within less is left. If "
+    "the object is background, set background_width to {:.0f}."
+)
+"""Shown where such an object has made the background smoother."""
 
 MEAN = "comparing the mean brightness"
 """Stage of the progress in which `mean_bias` is found."""
@@ -289,7 +293,7 @@ class Part:
         if self.fitted is not None:
             best = best + self.fitted.correction
         values = unstabilise(best, self.noise)
-        confidence, parts = self._separated(values, by_structure)
+        confidence, parts, texts = self._separated(values, by_structure)
         return Prepared(
             image=self.image,
             values=self.stabilised,
@@ -303,28 +307,19 @@ class Part:
             complete=self.found.complete,
             n_odd=self.n_odd,
             fitted=self.fitted,
-            warnings=self._warnings(values, parts) if by_structure else (),
+            warnings=texts,
         )
-
-    def _warnings(self, values: NDArray[np.float32], parts: Separated) -> tuple[str, ...]:
-        """Return what users should know of the background of denoised values."""
-        if self.config.background != "subtract":
-            return ()
-        sign = np.float32(-1 if self.config.dark else 1)
-        shown = {DIM_WARNING: self._is_dim()}
-        if parts.widths:
-            around = np.quantile(sign * parts.background, AROUND)
-            noise = float(self.noise.sd(sign * around))
-            large = large_objects(sign * values, self.image.scale, parts.widths, noise)
-            shown[LARGE_DARK_WARNING if self.config.dark else LARGE_WARNING] = large is not None
-        return tuple(text for text, holds in shown.items() if holds)
 
     def chosen(self) -> CellINRConfig:
         """Return the settings with the kind of structure and the width of the background chosen."""
         scale = self.image.scale
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        dim = self._is_dim()
-        width = self.config.background_width or choose_width(confidence, kind, scale, dim=dim)
+        width = self.config.background_width
+        if not width:
+            width = choose_width(confidence, kind, scale, dim=self._is_dim())
+            values = unstabilise(self.found.estimate, self.noise)
+            parts = self._with_width(values, confidence, kind, width)
+            width = self._beyond_large(values, parts)[0] or width
         return self.config.replace(structure=kind, background_width=width)
 
     def _is_dim(self) -> bool:
@@ -335,16 +330,56 @@ class Part:
 
     def _separated(
         self, values: NDArray[np.float32], by_structure: bool
-    ) -> tuple[NDArray[np.float32], Separated]:
-        """Return the confidence in structures, and signal and background of denoised values."""
-        scale, sign = self.image.scale, -1 if self.config.dark else 1
-        width = self.config.background_width
+    ) -> tuple[NDArray[np.float32], Separated, tuple[str, ...]]:
+        """Return the confidence in structures, and signal and background of denoised values.
+
+        And what users should know of the background.
+        """
+        scale, given = self.image.scale, self.config.background_width
         if not by_structure:
             nothing = np.zeros_like(values)
-            image = Denoised(values, nothing, self.noise, scale, sign)
-            return nothing, separate_by_opening(image, width or USUAL_WIDTH)
+            return nothing, self._with_width(values, nothing, "none", given or USUAL_WIDTH), ()
         confidence, kind = find_structure(self.found.estimate, self.config, scale, self.noise.grain)
-        dim = self._is_dim()
-        width = width or choose_width(confidence, kind, scale, dim=dim)
-        image = Denoised(values, confidence, self.noise, scale, sign, dim, self.levels)
-        return confidence, (separate_by_opening if kind == "none" else separate)(image, width)
+        usual = given or choose_width(confidence, kind, scale, dim=self._is_dim())
+        parts = self._with_width(values, confidence, kind, usual)
+        if self.config.background != "subtract":
+            return confidence, parts, ()
+        texts = [DIM_WARNING] if self._is_dim() else []
+        wide, is_there = self._beyond_large(values, parts)
+        brightness = "dark" if self.config.dark else "bright"
+        if wide is not None:
+            parts = self._with_width(values, confidence, kind, wide)
+            texts.append(KEPT_WARNING.format(brightness, wide, usual, usual))
+        elif is_there:
+            texts.append(LARGE_WARNING.format(brightness))
+        return confidence, parts, tuple(texts)
+
+    def _with_width(
+        self,
+        values: NDArray[np.float32],
+        confidence: NDArray[np.float32],
+        kind: str,
+        width: float,
+    ) -> Separated:
+        """Return signal and background of denoised values, by an opening of a width in voxels."""
+        scale, sign = self.image.scale, -1 if self.config.dark else 1
+        image = Denoised(values, confidence, self.noise, scale, sign, self._is_dim(), self.levels)
+        return (separate_by_opening if kind == "none" else separate)(image, width)
+
+    def _beyond_large(
+        self, values: NDArray[np.float32], parts: Separated
+    ) -> tuple[float | None, bool]:
+        """Return a width that keeps large objects with sharp edges, and whether there are any.
+
+        The width is None if there is no need, if there is none, and if one is given: users have the
+        width that they want.
+        """
+        if not parts.widths or self.config.background != "subtract":
+            return None, False
+        sign, scale = np.float32(-1 if self.config.dark else 1), self.image.scale
+        around = np.quantile(sign * parts.background, AROUND)
+        noise = float(self.noise.sd(sign * around))
+        large = large_objects(sign * values, scale, parts.widths, noise)
+        if large is None or self.config.background_width:
+            return None, large is not None
+        return width_beyond(sign * values, large, scale), True

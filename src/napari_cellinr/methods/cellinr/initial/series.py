@@ -273,8 +273,9 @@ def _around(parts: list[_Guided], within: Within) -> tuple[list[_Guided], range 
 
 def _finished(part: Part, chosen: CellINRConfig | None) -> tuple[CellINRConfig, Prepared]:
     """Return the settings that the first frame has decided, and what is prepared of a frame."""
-    config = part.chosen() if chosen is None else chosen
-    return config, replace(part, config=config).without_kernels()
+    if chosen is None:  # what is said of its background is said of the first frame
+        return part.chosen(), part.without_kernels()
+    return chosen, replace(part, config=chosen).without_kernels()
 
 
 @dataclass(frozen=True, eq=False)
