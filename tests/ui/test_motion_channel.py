@@ -57,7 +57,7 @@ def run(viewer, put_job, idle, job):
     put_job("reconstruct", job)
     dock = ReconstructDock(viewer)
     viewer.window.add_dock_widget(dock, name="Reconstruct motion")
-    dock.form.field("motion_channel").set_value(MOTION_CHANNEL)
+    dock.form.field("motion_channel").set_value(str(MOTION_CHANNEL))
     dock._allow()
     dock.run()
     idle(dock)

@@ -103,7 +103,7 @@ class ReconstructSettings(TypedDict, total=False):
     smallest_structure: float | None
     times: str
     reference: int
-    motion_channel: int | None
+    motion_channel: str | int | None
     align: bool
     moving: bool
     coarse_to_fine: bool

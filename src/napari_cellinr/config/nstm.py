@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
@@ -14,6 +15,7 @@ from napari_cellinr.config.base import Config, setting
 from napari_cellinr.config.optics import AnyOptics, optics_from_dict
 from napari_cellinr.config.optics.repeated import TimeLapse
 from napari_cellinr.errors import ConfigError
+from napari_cellinr.text import shortened
 
 __all__ = ["EXTRAS", "MOST_LAYERS", "Extra", "NSTMConfig"]
 
@@ -92,12 +94,11 @@ class NSTMConfig(Config):
     reference: int = setting(
         0, "Reference frame from which displacements are measured; the first is 0.", ge=0
     )
-    motion_channel: int | None = setting(
-        None,
-        "Channel of an image with several from which scene and motion are found; the first is 0. "
-        "The aligned recording has all channels. Only for images with several channels.",
-        ge=0,
-        le=255,
+    motion_channel: str = setting(
+        "",
+        "Channel of an image with several from which the motion is found; the first is 0, and all "
+        "finds it from all together. The scene of every channel moves by it. Only for images "
+        "with several channels.",
     )
     align: bool = setting(
         False,
@@ -213,6 +214,22 @@ class NSTMConfig(Config):
     def _layers_as_text(cls, value: Any) -> Any:
         """Accept a number."""
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("motion_channel", mode="before")
+    @classmethod
+    def _channel_as_text(cls, value: Any) -> str:
+        """Accept a number, and None for an image with one channel."""
+        text = "" if value is None else str(value).strip()
+        if isinstance(value, bool) or not re.fullmatch(r"(all|\d{1,3})?", text):
+            raise ConfigError(
+                f"motion_channel {shortened(str(value))} was given; allowed are all, and the "
+                "number of a channel, of which the first is 0."
+            )
+        return text
+
+    def single_motion_channel(self) -> int | None:
+        """Return the number of the channel of the motion; None if none is chosen, or all are."""
+        return int(self.motion_channel) if self.motion_channel.isdecimal() else None
 
     def fixed_layers(self) -> int:
         """Return the number of layers of the first fit: 1 if it is found automatically."""

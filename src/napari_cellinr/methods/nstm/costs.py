@@ -26,6 +26,8 @@ __all__ = [
     "cost",
     "lasting",
     "later_steps",
+    "steps_of_others",
+    "steps_of_scene",
     "usual_steps",
 ]
 
@@ -84,6 +86,12 @@ It counts with few frames, and for narrow images, whose margins are as large as 
 0.61, 0.93, 0.85 GB for 3 × 2 × 25000, 3 × 500 × 640 and 3 × 16 × 20000 pixels.
 """
 
+OTHERS = 20
+"""Bytes per pixel of each other channel, whose frames, noise and held-out pixels stay in memory."""
+
+FOLLOWED = ("time-lapse", "line-scan", "point-scan", "z-scan")
+"""Kinds of microscopes of which all channels of a recording are reconstructed."""
+
 MANY_POINTS = 450_000
 """As in `fields.pointwise`, which loads torch."""
 
@@ -101,11 +109,15 @@ def cost(image: Image, config: NSTMConfig) -> Cost:
     config
         The settings.
     """
+    others, total = steps_of_others(image, config), math.prod(image.shape)
+    if config.motion_channel and "C" in image.axes:
+        image = image.take("C", 0)
     n_pixels = math.prod(image.shape)
     base, each = _step_seconds(image, config)
+    steps = usual_steps(image, config) + others
     return Cost(
-        usual_steps(image, config) * (base + each * n_pixels) + _parts_seconds(image, config),
-        max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)),
+        steps * (base + each * n_pixels) + _parts_seconds(image, config),
+        max(BYTES[0] + BYTES[1] * n_pixels, _with_margins(image)) + OTHERS * (total - n_pixels),
         _note(image, config),
     )
 
@@ -181,6 +193,33 @@ def _parts_seconds(image: Image, config: NSTMConfig) -> float:
     pairs = math.comb(math.prod(image.shape) // pixels, 2)
     looks = 1 + MOVING * PART_CHECKS
     return looks * PART_SECONDS * pairs * min(PARTS, pixels / PART_PIXELS)
+
+
+def steps_of_scene(config: NSTMConfig) -> int:
+    """Return the steps of the fit of a scene whose motion is known: half of those with motion.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    """
+    return max(1, config.steps // 2)
+
+
+def steps_of_others(image: Image, config: NSTMConfig) -> int:
+    """Return the steps of the fits of the other channels than that of the motion.
+
+    Parameters
+    ----------
+    image
+        The raw frames with all their channels; only their axes and shape count.
+    config
+        The settings.
+    """
+    count = image.sizes.get("C", 1)
+    if count == 1 or not config.motion_channel or config.optics.kind not in FOLLOWED:
+        return 0
+    return (count - (config.single_motion_channel() is not None)) * steps_of_scene(config)
 
 
 def check_steps(config: NSTMConfig) -> float:

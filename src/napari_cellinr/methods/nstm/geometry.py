@@ -29,7 +29,9 @@ __all__ = [
     "geometry_nstm",
     "inside",
     "model_settings",
+    "names_of",
     "scene_image",
+    "scenes_image",
     "starts_of",
     "times_of",
 ]
@@ -52,7 +54,9 @@ def model_settings(fit: Fitted | Stored) -> Mapping[str, Any]:
     is False for a static scene; `transmitted` is the contrast of the frames relative to that
     of the scene; `channels` names the channels of the scene; `halves` is the number of motions that
     were fitted to a part of the pixels, 0 if it is missing, `seen` that part, and
-    `error_factor` how much larger errors are than their differences, 1 if it is missing.
+    `error_factor` how much larger errors are than their differences, 1 if it is missing; `scenes`,
+    if there, has the `units` of the scenes of all channels of the recording, and which one is that
+    of the `motion`.
     """
     found: Mapping[str, Any] = fit.model or fit.report["field"]
     return found
@@ -81,11 +85,13 @@ def geometry_nstm(stored: Stored, query: Query) -> Image:
     sizes = [
         part.stop - part.start for part in inside(settings["padding"], settings["shape"]["scene"])
     ]
-    n_channels = int(settings["shape"]["channels"])
+    several = settings.get("scenes")
+    n_channels = len(several["units"]) if several else int(settings["shape"]["channels"])
     shape = (len(times), *([n_channels] if n_channels > 1 else []), *sizes)
     source = blank(stored.source)
     data = np.broadcast_to(np.float32(0), shape)
-    image = scene_image(settings, source, data, times, f"{source.name} reconstructed")
+    made = scenes_image if several else scene_image
+    image = made(settings, source, data, times, f"{source.name} reconstructed")
     return image.crop(**dict(query.crop))
 
 
@@ -258,3 +264,45 @@ def scene_image(
         channels=channels,
         meta=meta,
     )
+
+
+def scenes_image(
+    settings: Mapping[str, Any],
+    source: Image,
+    data: NDArray[np.float32],
+    times: Sequence[float],
+    name: str,
+) -> Image:
+    """Return the scenes of all channels of a recording, each at the place of its channel.
+
+    Parameters
+    ----------
+    settings
+        As `model_settings` gives them.
+    source
+        The recording, with an axis C.
+    data
+        Axes T C [Z] Y X.
+    times
+        Those of the first axis.
+    name
+        Name of the image.
+    """
+    named = {**settings, "channels": names_of(source)}
+    image = scene_image(named, source, data, times, name)
+    own = source.axes.index("C")
+
+    def with_own(values: Sequence[Any], of_channel: Any) -> tuple[Any, ...]:
+        return (values[0], of_channel, *values[2:])
+
+    return image.like(
+        image.data,
+        scale=with_own(image.scale, source.scale[own]),
+        units=with_own(image.units, source.units[own]),
+        translate=with_own(image.translate, source.translate[own]),
+    )
+
+
+def names_of(source: Image) -> tuple[str, ...]:
+    """Return the names of the channels of a recording: its own, or `channel 0` and so on."""
+    return tuple(source.channels) or tuple(f"channel {n}" for n in range(source.sizes["C"]))

@@ -28,7 +28,13 @@ from napari_cellinr.methods.nstm.checks.report import (
     ended_early,
     report_of,
 )
-from napari_cellinr.methods.nstm.costs import attempts_of, check_memory, lasting, later_steps
+from napari_cellinr.methods.nstm.costs import (
+    attempts_of,
+    check_memory,
+    lasting,
+    later_steps,
+    steps_of_others,
+)
 from napari_cellinr.methods.nstm.extras import check_out_of_focus
 from napari_cellinr.methods.nstm.layers.choice import (
     WORTH_IT,
@@ -39,6 +45,11 @@ from napari_cellinr.methods.nstm.layers.choice import (
     with_layers_of,
 )
 from napari_cellinr.methods.nstm.layers.start import CROSSING, check_layers, start_layers
+from napari_cellinr.methods.nstm.other_channels import (
+    Scenes,
+    fit_other_channels,
+    has_other_channels,
+)
 from napari_cellinr.methods.nstm.phases.choice import better_by_parts
 from napari_cellinr.methods.nstm.phases.likelihood import LocalMotion
 from napari_cellinr.methods.nstm.phases.start import (
@@ -76,6 +87,12 @@ RESERVE = 0.85
 
 UNCHECKED = "The motion was not checked by fits to halves of the pixels, since {}."
 
+ONE_CHANNEL = (
+    "Only the channel of the motion was reconstructed, since the fit was stopped or the time limit "
+    "was reached before the others."
+)
+"""Shown where the scenes of other channels are missing."""
+
 FOLLOWING = "following the motion"
 """Caption for users."""
 
@@ -98,7 +115,8 @@ def reconstruct_job(
     Parameters
     ----------
     source
-        Axes in canonical order; one channel, or several of which `motion_channel` names one.
+        Axes in canonical order; one channel, or several if `motion_channel` says which of them the
+        motion is found from. Where frames show the scene where it is, the result then has all.
     config
         The settings.
     monitor
@@ -122,6 +140,7 @@ def reconstruct_job(
     layered = any(name == LAYERS for name, _, _ in attempts)
     ways = len(PART_ATTEMPTS) * (config.check_motion and can_be_local(measurement.model))
     most = len(attempts) + (config.moving and config.restart) * (1 + ways)
+    others = steps_of_others(recording, config)
     best: tuple[NSTMProblem, Outcome] | None = None
     spare: tuple[NSTMProblem, Outcome] | None = None  # with layers, to be checked as well
     tried: list[dict[str, Any]] = []
@@ -136,7 +155,7 @@ def reconstruct_job(
         nonlocal resources
         planned = plan(measurement, settings)
         found: tuple[NSTMProblem, Outcome] | None = None
-        named = partial(lasting, later=later_steps(settings, left))
+        named = partial(lasting, later=later_steps(settings, left) + others)
         while found is None:
             try:
                 with (
@@ -213,15 +232,24 @@ def reconstruct_job(
         static = yield from attempt("static", config.replace(moving=False), extras)
         if static[1].stopped == "steps":
             best = _compared(best, static)
+    scenes: Scenes | None = None
+    missing: list[str] = []
+    if has_other_channels(recording, config, best[0]) and not ended_early(tried):
+        scenes = yield from fit_other_channels(best[0], recording, config, resources, monitor)
+        missing = [ONE_CHANNEL] if scenes is None else []
     yield from monitor.report(FOLLOWING)
     problem, outcome = best
     give_back()
     images = yield from in_background(FOLLOWING, problem.render, monitor, needed=True)
     assert images is not None
     roles = ROLES[: len(images)]
-    report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked])
+    report = report_of(problem, outcome, tried, images, [*resources.warnings, *unchecked, *missing])
     if outcome.stopped == "steps" and not ended_early(tried):
         report["warnings"] += yield from conventional_warnings(problem, monitor)
+    if scenes is not None:
+        images = (scenes.image(recording, problem.config), *images[1:])
+        report["channels"] = scenes.facts(recording)
+        report["warnings"] += scenes.warnings(recording)
     report["seconds"] = monitor.seconds
     chosen: dict[str, Any] = {
         name: "on" if used else "off" for name, used in problem.extras.chosen.items()
@@ -239,18 +267,22 @@ def reconstruct_job(
         chosen["restart"] = False  # so that the settings repeat the best attempt only
     if early or unchecked:
         chosen["check_motion"] = False
+    model, tensors = problem.model_settings(), problem.state_dict()
+    if scenes is not None:
+        model["scenes"] = scenes.settings()
+        tensors |= scenes.tensors()
     memory = {f"{REACHED}problem.{name}": value for name, value in problem.memory().items()}
     return Fitted(
         images,
         problem.config.replace(steps=max(1, outcome.steps), **chosen),
-        {**problem.state_dict(), **outcome.saved_state(), **memory},
+        {**tensors, **outcome.saved_state(), **memory},
         outcome.history,
         early or outcome.stopped,
         report,
         method="nstm",
         roles=roles,
         source={**geometry(recording), "digest": digest(recording)},
-        model=problem.model_settings(),
+        model=model,
     )
 
 

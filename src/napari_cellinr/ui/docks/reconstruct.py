@@ -33,8 +33,11 @@ def _check(config: NSTMConfig, image: Image) -> Mapping[str, str]:
     optics = config.optics
     n_frames = math.prod(size for axis, size in image.sizes.items() if axis not in "YX")
     fault = image_fault(image)
-    if not fault and image.sizes.get("C", 1) > 1 and config.motion_channel is None:
-        fault = "The image has several channels; choose the channel of the motion (motion channel)."
+    if not fault and image.sizes.get("C", 1) > 1 and not config.motion_channel:
+        fault = (
+            "The image has several channels; choose the channel of the motion, or all "
+            "(motion channel)."
+        )
     if not fault and (wrong := _axes_fault(optics, image)):
         return {"axes": wrong}
     if not fault and (missing := optics.missing(calibrated(image))):

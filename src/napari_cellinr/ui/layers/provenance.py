@@ -187,6 +187,8 @@ def record_of(fit: Fitted | Stored) -> dict[str, Any]:
 def channel_of(image: Image) -> int | None:
     """Return which of several channels an image of a fit shows; None if it shows all.
 
+    The motion of all together is shown at the first.
+
     Parameters
     ----------
     image
@@ -195,6 +197,8 @@ def channel_of(image: Image) -> int | None:
     record = image.meta.get(RECORD)
     config = record.get("config") if isinstance(record, Mapping) else None
     number = config.get("motion_channel") if isinstance(config, Mapping) else None
+    if isinstance(number, str):  # a number in fits of earlier versions
+        number = 0 if number == "all" else int(number) if number.isdecimal() else None
     return number if isinstance(number, int) else None
 
 

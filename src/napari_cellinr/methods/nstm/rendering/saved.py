@@ -16,10 +16,12 @@ from napari_cellinr.methods.nstm.geometry import (
     check_scene,
     model_settings,
     scene_image,
+    scenes_image,
     times_of,
 )
 from napari_cellinr.methods.nstm.model import SpaceTimeModel
 from napari_cellinr.methods.nstm.phases.errors import KnownParts
+from napari_cellinr.methods.nstm.rendering.channels import saved_scenes
 from napari_cellinr.methods.nstm.rendering.render import Rendering, squeezed
 from napari_cellinr.text import n_of
 
@@ -77,14 +79,17 @@ def render_nstm(stored: Stored, query: Query, device: torch.device) -> tuple[Ima
     model = _model(settings, stored).to(device)
     parts = _parts(stored)
     rendering = Rendering(model, settings, device, halves, shift, delays, parts)
-    if query.times is not None:
-        times = times_of(settings, query.times)
-        scene = squeezed(rendering.scene(times))
-        images: tuple[Image, ...] = (
-            scene_image(settings, source, scene, times, f"{source.name} reconstructed"),
-        )
+    config = NSTMConfig(**stored.config)
+    times = times_of(settings, config.chosen_times() if query.times is None else query.times)
+    name = f"{source.name} reconstructed"
+    if settings.get("scenes"):
+        several = saved_scenes(stored, settings, model, times)
+        scene = scenes_image(settings, source, several, times, name)
     else:
-        images = rendering.images(source, NSTMConfig(**stored.config))
+        scene = scene_image(settings, source, squeezed(rendering.scene(times)), times, name)
+    images: tuple[Image, ...] = (scene,)
+    if query.times is None:
+        images = (scene, *rendering.images(source, config)[1:])
     crop = {axis: part for axis, part in query.crop.items() if axis in images[0].axes}
     return tuple(image.crop(**crop) for image in images) if crop else images
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_cellinr.config.base import CHECKPOINT_SECONDS
+from napari_cellinr.config.nstm import NSTMConfig
 from napari_cellinr.errors import AxesError, ConfigError
 from napari_cellinr.fitting.saved.stored import stored_of
 from napari_cellinr.macro import FITS, InitialFit, Source
@@ -292,7 +293,9 @@ def channel_in(given: Image, config: Config) -> int | None:
     config
         The settings.
     """
-    return getattr(config, "motion_channel", None) if given.sizes.get("C", 1) > 1 else None
+    if given.sizes.get("C", 1) == 1 or not isinstance(config, NSTMConfig):
+        return None
+    return 0 if config.motion_channel == "all" else config.single_motion_channel()
 
 
 def covered(given: Image, ranges: Mapping[str, slice]) -> str:
