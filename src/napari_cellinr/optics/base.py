@@ -69,6 +69,11 @@ class ForwardModel(nn.Module, ABC):
     samples: int = 1
 
     @property
+    def is_direct(self) -> bool:
+        """Whether each frame is the scene at its time, neither blurred nor modulated nor mixed."""
+        return False
+
+    @property
     def n_shots(self) -> int:
         """The number of raw frames."""
         return self.data_shape[0]

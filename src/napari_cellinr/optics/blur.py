@@ -61,6 +61,11 @@ class BlurModel(ForwardModel):
             transfer = transfer.to(torch.complex64)
         self.register_buffer("transfer", transfer)
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing is blurred, by a point spread function or while the shutter is open."""
+        return self.samples == 1 and not self.transfer.numel()
+
     def shot_times(self) -> torch.Tensor:
         """Return the seconds of every shot, (shots,) or with a time per row, plane or pixel."""
         return self.times

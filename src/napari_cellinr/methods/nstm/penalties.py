@@ -37,7 +37,7 @@ SIZE = 1.0
 """Weight of the squared scene where it may have both signs (Tikhonov regularisation)."""
 
 NEGATIVE = 10.0
-"""Weight of negative values where the scene cannot be negative."""
+"""Weight of negative values where the scene cannot be negative, and the frames leave it open."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ class Objective:
         nothing.
     moving
         Of each pixel of displacement: where the frames say nothing, there is no motion.
+    negative
+        Of negative values of the scene. Where every frame is the scene itself, they are noise as
+        the positive ones are, and without them the dark would be too bright.
     is_even
         Whether all pixels count the same. If not, each counts by its own noise, so that dark pixels
         count more, and the roughness flattens bright structures.
@@ -61,6 +64,7 @@ class Objective:
     roughness: float = 10.0
     bending: float = 0.15
     moving: float = 0.01
+    negative: float = NEGATIVE
     is_even: bool = True
 
 
@@ -103,6 +107,8 @@ def objective_for(
         usual = Objective(roughness=PATTERNED) if patterned else Objective()
     elif is_faint(model, frames.cpu().double().std().item(), noise):
         usual = Objective(roughness=20.0, bending=0.75, moving=0.0)
+    if model.is_direct:
+        usual = replace(usual, negative=0.0)
     roughness = usual.roughness if config.smoothness is None else config.smoothness
     return replace(usual, roughness=roughness, bending=config.stiffness * usual.bending)
 
@@ -121,7 +127,7 @@ def is_faint(model: ForwardModel, deviation: float, noise: float) -> bool:
 
 
 def scene_penalty(
-    canonical: torch.Tensor, stride: tuple[int, ...], roughness: float, *, nonnegative: bool
+    canonical: torch.Tensor, stride: tuple[int, ...], roughness: float, negative: float | None
 ) -> torch.Tensor:
     """Return the penalty on the scene, in noise variances, a scalar.
 
@@ -133,8 +139,8 @@ def scene_penalty(
         Voxels between its points along each axis.
     roughness
         Weight of its squared gradient.
-    nonnegative
-        Whether the scene cannot be negative; if it can, its square is penalised.
+    negative
+        Weight of its negative values; None if it may be negative, so that its square is penalised.
     """
     slopes = [
         torch.diff(canonical, dim=axis).square().mean() / step**2
@@ -142,8 +148,8 @@ def scene_penalty(
         if canonical.shape[axis] > 1
     ]
     penalty = roughness * torch.stack(slopes).sum()
-    if nonnegative:
-        return penalty + NEGATIVE * torch.relu(-canonical).mean()
+    if negative is not None:
+        return penalty + negative * torch.relu(-canonical).mean()
     return penalty + SIZE * canonical.square().mean()
 
 

@@ -24,6 +24,7 @@ from napari_cellinr.methods.nstm.checks.parts import part_seen
 from napari_cellinr.methods.nstm.extras import Extras
 from napari_cellinr.methods.nstm.model import ALL_LEVELS, SpaceTimeModel, coarse_stride, coarser
 from napari_cellinr.methods.nstm.penalties import (
+    NEGATIVE,
     OBJECTIVE_0_1,
     motion_penalty,
     objective_for,
@@ -219,8 +220,12 @@ class NSTMProblem(Problem):
         objective = self.objective
         errors = residual / (self.plan.noise if objective.is_even else self.sigmas)
         losses = {"data": (errors**2 * self.seen).sum() / self.seen.sum()}
-        losses["scene"] = self.plan.shape.layers * scene_penalty(
-            canonical, stride, objective.roughness, nonnegative=self.optics.nonnegative
+        layers = self.plan.shape.layers
+        # layers that add up, and offsets of frames, leave open what is negative
+        is_open = layers > 1 or self.extras.chosen["brightness"]
+        negative = NEGATIVE if is_open else objective.negative
+        losses["scene"] = layers * scene_penalty(
+            canonical, stride, objective.roughness, negative if self.optics.nonnegative else None
         )
         if self.config.moving:
             losses["motion"] = motion_penalty(
