@@ -107,3 +107,17 @@ def test_refuses_what_does_not_fit():
 def test_predicted_time_grows_with_the_image():
     assert groups_seconds((48, 96, 96)) < groups_seconds((70, 256, 356))
     assert groups_seconds((48, 96, 96), 2) < groups_seconds((48, 96, 96))
+
+
+def test_groups_whose_matrix_has_no_factor_keep_their_values(monkeypatch):
+    """Rounding may leave a matrix without one; what its factor would give is no image."""
+    _, noisy = pair((40, 40))
+    guide = nlm(noisy, distance=3)
+    factor = groups.torch.linalg.cholesky_ex
+
+    def failing(products, *, upper):
+        found = factor(products, upper=upper)
+        return type(found)((found.L * float("nan"), found.info + 1))
+
+    monkeypatch.setattr(groups.torch.linalg, "cholesky_ex", failing)
+    np.testing.assert_allclose(finish(iter_groups(noisy, guide)), noisy, atol=1e-3)

@@ -339,14 +339,15 @@ class _Job:
         noise = torch.ones_like(least) if level is None else level
         noise = max(guide.shape[1] - 1, 1) * noise
         diagonal += torch.maximum(noise, least)[:, None]
-        root = torch.linalg.cholesky_ex(products, upper=True).L  # the faster triangle
-        basis = torch.linalg.solve_triangular(root.mT, centred, upper=False, out=centred)
+        factor = torch.linalg.cholesky_ex(products, upper=True)  # the faster triangle
+        basis = torch.linalg.solve_triangular(factor.L.mT, centred, upper=False, out=centred)
         better: torch.Tensor = (around @ basis.transpose(1, 2)) @ basis
         if self.colouring is not None:
             better = better @ self.colouring
-        # Noise below the float32 precision of the structure is left as it is.
+        # Noise below the float32 precision of the structure is left as it is, and so is a group
+        # whose matrix has no factor, which rounding may cause.
         better.add_(mean)
-        is_above = noise > least
+        is_above = (noise > least) & (factor.info == 0)
         if is_above.device.type == "cpu" and bool(is_above.all()):
             return better
         return torch.where(is_above[:, None, None], better, noisy, out=better)

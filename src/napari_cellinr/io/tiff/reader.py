@@ -16,6 +16,7 @@ from napari_cellinr.image.rules import suggestion
 from napari_cellinr.io.findings import first_of_several, with_warnings
 from napari_cellinr.io.lazy import is_lazy_size, lazy_above
 from napari_cellinr.io.metadata.colours import COLOURS
+from napari_cellinr.io.metadata.planes import with_heights
 from napari_cellinr.io.metadata.plausible import unused
 from napari_cellinr.io.metadata.record import restore
 from napari_cellinr.io.metadata.times import TIMES, with_times
@@ -190,6 +191,7 @@ def _read_series(
         meta={"source": str(opened.path), **colours},
     )
     image = with_times(restore(image, facts.note), facts.times, opened.path)
+    image = with_heights(image, facts.heights, opened.path)
     image = with_present(_coarser(image, series, chosen), present)
     if any(map(math.isnan, facts.times)):
         image = with_times(image, present.of_frames(facts.times), opened.path)

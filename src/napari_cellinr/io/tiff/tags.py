@@ -23,7 +23,7 @@ from napari_cellinr.io.metadata.units import (
 )
 from napari_cellinr.io.tiff.described import description_of
 from napari_cellinr.io.tiff.ome_xml import root_of, tag_of
-from napari_cellinr.io.tiff.times import frame_times, ome_times
+from napari_cellinr.io.tiff.times import frame_times, ome_heights, ome_times
 from napari_cellinr.io.tiff.unassigned import IMAGE, PLAIN
 from napari_cellinr.io.tiff.vendors import vendor_facts
 
@@ -60,6 +60,8 @@ class Facts:
         Text in the place where our own writer puts its note, see `record`.
     times
         Time of each frame in s; empty if not stated.
+    heights
+        Height of each plane in µm; empty if not stated.
     began
         When the recording began, in s of any common clock; 0 if not stated.
     unused
@@ -71,6 +73,7 @@ class Facts:
     colours: tuple[str, ...] = ()
     note: str | None = None
     times: tuple[float, ...] = ()
+    heights: tuple[float, ...] = ()
     began: float = 0.0
     unused: tuple[tuple[str, str, str], ...] = ()
 
@@ -274,6 +277,7 @@ def _from_ome(file: TiffFile, series: TiffPageSeries) -> Facts:
         colours=tuple(colours) if all(colours) else (),
         note=None if description is None else description.text,
         times=ome_times(pixels),
+        heights=ome_heights(pixels),
         began=0.0 if date is None else _seconds(date.text or ""),
     )
 

@@ -1,4 +1,4 @@
-"""Times of the frames in TIFF metadata: those that were measured for each plane."""
+"""Times of frames and heights of planes in TIFF metadata, as they were measured for each plane."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tifffile import TiffFile, TiffPageSeries
 
-__all__ = ["frame_times", "ome_times"]
+__all__ = ["frame_times", "ome_heights", "ome_times"]
 
 _MOST_PAGES = 20_000
 """Pages whose tags are read to learn the times of their frames."""
@@ -103,3 +103,31 @@ def ome_times(pixels: ElementTree.Element) -> tuple[float, ...]:
     if sorted(earliest) != list(range(n_frames)):
         return ()
     return tuple(earliest[frame] for frame in range(n_frames))
+
+
+def ome_heights(pixels: ElementTree.Element) -> tuple[float, ...]:
+    """Return the height of each plane in µm, of its first frame and channel; empty if one lacks it.
+
+    Parameters
+    ----------
+    pixels
+        The element `Pixels` of OME-XML, with a `Plane` for each plane.
+    """
+    found: dict[int, float] = {}
+    for plane in pixels:
+        if tag_of(plane) != "Plane" or plane.get("PositionZ") is None:
+            continue
+        if (plane.get("TheT", "0"), plane.get("TheC", "0")) != ("0", "0"):
+            continue
+        try:
+            number, height = int(plane.get("TheZ", "")), float(plane.get("PositionZ", ""))
+        except ValueError:
+            return ()
+        # the unit is that of a reference frame if it is not stated: only ratios are used then
+        unit = pint_name(plane.get("PositionZUnit", "µm"))
+        microns = convert(height, unit, "micrometer")
+        found[number] = height if microns is None else microns
+    n_planes = int(pixels.get("SizeZ", "1"))
+    if sorted(found) != list(range(n_planes)):
+        return ()
+    return tuple(found[number] for number in range(n_planes))
