@@ -11,7 +11,7 @@ from napari_cellinr.config import CellINRConfig
 from napari_cellinr.errors import ConfigError, FitError
 from napari_cellinr.fitting.problem import finish
 from napari_cellinr.runs.scale import executors
-from napari_cellinr.runs.scale.executors import of_dask
+from napari_cellinr.runs.scale.executors import of_dask, on_workers
 from napari_cellinr.runs.scale.make import make_plan
 from napari_cellinr.runs.scale.parts import check_worker
 from napari_cellinr.runs.scale.plan import Plan
@@ -99,7 +99,7 @@ def test_workers_check_version_and_recording(plan):
     assert "cannot read the recording" in check_worker(absent)
     other = Plan(**{**vars(plan), "digest": "0"})
     assert "another recording" in check_worker(other)
-    assert "has napari-cellinr" in of_dask._checked("0.0.1", str, "")
+    assert "has napari-cellinr" in on_workers.checked("0.0.1", str, "")
 
 
 def test_the_script_for_slurm_covers_all_parts(plan):

@@ -181,6 +181,8 @@ def _fit(
             raise
     if monitor.stopped or (fitted is not None and fitted.stopped == "user"):
         raise FitError("it was stopped before its end.")
+    if _is_too_late(state, number):
+        return
     result = plan.image
     for role, place in zip(plan.outputs, plan.places, strict=True):
         if fitted is None:
@@ -204,6 +206,16 @@ def _fit(
         "time": time.time(),
     }
     state.note(number, facts)
+
+
+def _is_too_late(state: State, number: int) -> bool:
+    """Return whether another worker has finished the part meanwhile, as this one seemed to hang.
+
+    The tile may be blended with its neighbours by now; the values that were computed here are not.
+    """
+    if not state.is_begun:
+        raise FileError(f"the run of part {number} has ended meanwhile, or was begun anew.")
+    return state.is_done(number)
 
 
 def _read(image: Image, part: Part, numbers: list[int], again: Source | None) -> tuple[Image, str]:

@@ -17,6 +17,7 @@ from napari_cellinr.fitting.problem import Progress
 from napari_cellinr.runs.scale.changes import RecordingChangedError
 from napari_cellinr.runs.scale.executors import WorkersLostError
 from napari_cellinr.runs.scale.parts import check_worker, compute, finish_plan, part_job
+from napari_cellinr.runs.scale.patience import Patience
 from napari_cellinr.runs.scale.state import State
 from napari_cellinr.text import n_of
 
@@ -134,6 +135,7 @@ class _Run:
         self._started = time.monotonic() if started is None else started
         self._ended_pauses, self._monitor, self._restarts = 0.0, Monitor(), 0
         self.found, self._changed = Finished(total=plan.n_parts), False
+        self._patience = Patience(plan, state)
         self._done = len(state.done)
         self.begin(1)
 
@@ -214,6 +216,7 @@ class _Run:
                     number = pending.pop(future)
                     outcome = self._outcome(future, number)
                     if outcome == "done":
+                        self._patience.note(number)
                         self._done, self._restarts = self._done + 1, 0
                     elif outcome == "lost":
                         lost = True
@@ -229,6 +232,7 @@ class _Run:
                     yield from self._restart(workers)
                 elif time.monotonic() > looked + NEWS:
                     self._look_for_new(workers)
+                    self._take_back(left, pending, workers)
                     looked = time.monotonic()
                 if self.found.stopped:
                     self._state.stop()
@@ -263,6 +267,21 @@ class _Run:
         """Check workers that have come since."""
         with suppress(WorkersLostError):  # the next part that is submitted will notice it
             self.found.warnings += workers.check(check_worker, self._plan)
+
+    def _take_back(
+        self, left: list[int], pending: dict[Future[Any], int], workers: Workers
+    ) -> None:
+        """Take parts from workers that hang, and give them to others."""
+        for future, text in workers.overdue(self._patience.limit):
+            if (number := pending.pop(future, None)) is None:
+                continue
+            future.cancel()
+            if text:
+                self.found.warnings.append(text)
+            if text and self._patience.is_over(number):
+                self.found.failed[number] = self._patience.text(number)
+            else:
+                self._again(number, left)
 
     def _ready(self, workers: Workers) -> Generator[Progress, Message, None]:
         """Wait until a worker can be used."""

@@ -74,7 +74,7 @@ class State:
         place, self._is_old = self._folder / PLAN_FILE, None
         if os.path.lexists(place):
             self._check_plan(place, overwrite=overwrite)
-        if place.is_file() and self._is_created:
+        if place.is_file() and self.is_begun:
             try:
                 self._check_results()
             except FileError:
@@ -105,6 +105,11 @@ class State:
         for path in self._plan.places:
             begin(path, self._plan.image, self._identity)
         self._notes.write(_CREATED, {})
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the results were created, and have not been completed."""
+        return self._notes.find(_CREATED) is not None
 
     def is_done(self, number: int) -> bool:
         """Return whether a part is finished."""
@@ -248,10 +253,6 @@ class State:
         remove_files(self._written())
         self._is_old = False
 
-    @property
-    def _is_created(self) -> bool:
-        return self._notes.find(_CREATED) is not None
-
     def _is_old_note(self, path: Path) -> bool:
         """Return whether a file is a note of this plan from before notes named their plan."""
         if path.name.startswith(_MANIFEST.removesuffix(".json")):
@@ -319,7 +320,7 @@ class State:
     def _was_created(self) -> bool:
         """Wait for the process that creates the results; False if it was killed meanwhile."""
         lock, begun = self._changed(), time.monotonic()
-        while not self._is_created:
+        while not self.is_begun:
             if self._changed() != lock:  # another process has taken its place
                 return False
             if time.monotonic() > begun + _PATIENCE:

@@ -82,6 +82,24 @@ class Workers(Protocol):
             As for `ready`.
         """
 
+    def overdue(self, limit: float) -> list[tuple[Future[Any], str]]:
+        """Return the tasks of workers that have finished none for too long, and why.
+
+        Those workers get no other tasks until they have time again. Whoever asks computes the
+        tasks again elsewhere.
+
+        Parameters
+        ----------
+        limit
+            Seconds within which a worker has to finish a task.
+
+        Returns
+        -------
+        list of tuple
+            The futures of each such worker. With that of the task which it has had longest, a
+            sentence about the worker; with the others, which wait behind it, an empty text.
+        """
+
     @property
     def are_lost(self) -> bool:
         """Whether nobody is left who could compute what was submitted."""
@@ -197,6 +215,9 @@ class _Processes:
 
     def check(self, task: Callable[..., str], *arguments: Any) -> list[str]:
         return []
+
+    def overdue(self, limit: float) -> list[tuple[Future[Any], str]]:
+        return []  # nobody else knows which process has which task
 
     @property
     def are_lost(self) -> bool:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import math
 import os
-import platform
 import shutil
 import time
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from napari_cellinr import __version__
 from napari_cellinr.errors import CellINRError, ConfigError, FitError
 from napari_cellinr.runs.scale.executors import DEVICE, WorkersLostError
+from napari_cellinr.runs.scale.executors.late import Late
+from napari_cellinr.runs.scale.executors.on_workers import checked, libraries, with_threads
+from napari_cellinr.runs.scale.executors.questions import Question
+from napari_cellinr.runs.scale.executors.roster import Roster, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from concurrent.futures import Future
 
 __all__ = ["DaskWorkers"]
@@ -34,8 +39,11 @@ OTHERS: Final = 15.0
 GONE: Final = 15.0
 """Seconds without a worker after which all count as lost; a worker is replaced sooner."""
 
-TRIES: Final = 5
-"""Times that a worker which cannot be asked is asked again."""
+ANSWER: Final = 30.0
+"""Seconds within which a scheduler answers: it may be busy."""
+
+LOOK: Final = 3.0
+"""Seconds between two looks which workers still finish tasks."""
 
 SLURM: Final = "slurm"
 
@@ -44,9 +52,6 @@ CORES: Final = 4
 
 HEADROOM: Final = 1.5
 """Memory of a job relative to what a part needs: Dask pauses workers that use 80 % of theirs."""
-
-LIBRARIES: Final = ("torch", "numpy")
-"""Packages of which another version may change the last digits of a result."""
 
 
 class DaskWorkers:
@@ -65,6 +70,7 @@ class DaskWorkers:
         self._threads, self._devices, self._memory = threads, list(devices), memory
         self._cluster: Any = None
         self._client: Any = None
+        self._numbers = count()
         self.restart()
 
     @property
@@ -82,11 +88,9 @@ class DaskWorkers:
     def restart(self) -> None:
         """Start or connect again; who was left out is forgotten, since addresses change."""
         self.close()
-        self._left_out: dict[str, str] = {}
-        self._good: set[str] = set()
-        self._tries: dict[str, int] = {}
-        self._submitted: list[tuple[Future[Any], set[str]]] = []
-        self._seen = time.monotonic()
+        self._roster, self._late, self._is_silent = Roster(), Late(), False
+        self._submitted: list[tuple[Future[Any], str, set[str]]] = []
+        self._seen = self._looked = time.monotonic()
         distributed = _distributed()
         _silence()
         try:
@@ -94,12 +98,14 @@ class DaskWorkers:
                 self._cluster = self._started(distributed)
                 self._client = distributed.Client(self._cluster, timeout=CONNECT)
             else:
-                self._client = distributed.Client(self._scheduler, timeout=CONNECT)
+                # A scheduler that is stopped accepts the connection, and then never answers.
+                connect = partial(distributed.Client, self._scheduler, timeout=CONNECT)
+                self._client = Question(connect).answer(2 * CONNECT)
         except CellINRError:
             raise
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise FitError(
-                f"the scheduler {self._scheduler} cannot be reached ({_reason(error)}); check its "
+                f"the scheduler {self._scheduler} cannot be reached ({reason(error)}); check its "
                 "address, and whether it runs."
             ) from error
 
@@ -132,15 +138,44 @@ class DaskWorkers:
         """
         chosen = self._usable()
         if not chosen:
+            if self._scheduler != "local" and (text := self._late.text):
+                raise FitError(f"no worker is left that computes parts: {text}")
             raise WorkersLostError("no worker of the scheduler is left.")
         # Workers that were started here are all alike, so that one that is replaced goes on.
-        only = None if self._scheduler == "local" and not self._left_out else chosen
+        only = None if self._scheduler == "local" and not self._roster.left_out else chosen
         executor = self._client.get_executor(
             pure=False, retries=2, workers=only, allow_other_workers=False
         )
-        found: Future[Any] = executor.submit(_with_threads, self._threads, task, *arguments)
-        if only is not None:
-            self._submitted.append((found, set(only)))
+        key = f"cellinr-{uuid4().hex}"
+        found: Future[Any] = executor.submit(with_threads, self._threads, task, *arguments, key=key)
+        self._submitted.append((found, key, set(chosen if only else ())))
+        return found
+
+    def overdue(self, limit: float) -> list[tuple[Future[Any], str]]:
+        """Return the tasks of workers that have finished none for too long, and why.
+
+        Parameters
+        ----------
+        limit
+            As for `Workers.overdue`.
+        """
+        if time.monotonic() < self._looked + LOOK:
+            return []
+        self._looked = time.monotonic()
+        try:
+            known = self._known()
+            processing = self._asked(lambda client: client.processing())
+        except WorkersLostError:
+            return []  # whoever submits the next task notices it
+        for address in self._late.back(known):
+            self._roster.take_back(address)
+        found: list[tuple[Future[Any], str]] = []
+        for address in self._late.new(processing, limit):
+            own = [one for one, key, _ in self._submitted if key in set(processing[address])]
+            if own and address in self._roster.good:
+                text = self._late.add(address, limit, known[address], self._client)
+                self._roster.leave_out(address, text)
+                found += [(own[0], text), *((one, "") for one in own[1:])]
         return found
 
     @property
@@ -149,9 +184,9 @@ class DaskWorkers:
         try:
             known = set(self._known())
         except WorkersLostError:
-            return bool(self._client.status == "closed")
+            return self._is_silent or bool(self._client.status == "closed")
         self._submitted = [one for one in self._submitted if not one[0].done()]
-        if any(not chosen & known for _, chosen in self._submitted):
+        if any(chosen and not chosen & known for _, _, chosen in self._submitted):
             return True
         if known:
             self._seen = time.monotonic()
@@ -177,16 +212,15 @@ class DaskWorkers:
                 self._seen = time.monotonic()
                 return texts
             waited = time.monotonic() - begun
-            if self._left_out and waited > OTHERS:
-                raise FitError(
-                    f"no worker can compute the plan: {next(iter(self._left_out.values()))}"
-                )
+            left_out, is_asking = self._roster.left_out, self._roster.is_asking
+            if left_out and waited > OTHERS and not is_asking:
+                raise FitError(f"no worker can compute the plan: {next(iter(left_out.values()))}")
             if self._scheduler == SLURM and waited > OTHERS and not self._has_jobs:
                 raise FitError(
                     "SLURM has taken none of the jobs; check what the configuration of "
                     "dask-jobqueue asks for, such as queue, account, memory and walltime."
                 )
-            if self._scheduler != SLURM and not self._left_out and waited > PATIENCE:
+            if self._scheduler != SLURM and not left_out and waited > PATIENCE and not is_asking:
                 raise FitError(
                     f"no worker has come to the scheduler {self._scheduler} within "
                     f"{PATIENCE:.0f} s; start some with `dask worker {self._scheduler} --nthreads "
@@ -208,50 +242,51 @@ class DaskWorkers:
         WorkersLostError
             If the scheduler is gone.
         """
-        new = [one for one in self._known() if one not in self._good | set(self._left_out)]
-        if not new:
-            return []
-        found = self._run(_checked, __version__, task, *arguments, on=new)
-        for one in [one for one, said in found.items() if isinstance(said, OSError)]:
-            self._tries[one] = self._tries.get(one, 0) + 1
-            if self._tries[one] < TRIES:  # it may have gone: neither good nor wrong
-                del found[one]
-        wrong = {address: _said(address, one) for address, one in found.items() if one}
-        good = [address for address in found if address not in wrong]
-        texts = list(wrong.values())
-        if good:
-            others = self._run(_libraries, on=good)
-            texts += [text for one in others.values() if (text := _other_libraries(one))]
-        for number, address in enumerate(good if self._devices else (), len(self._good)):
-            device = self._devices[number % len(self._devices)]
-            self._run(os.environ.update, {DEVICE: device}, on=[address])
-        self._left_out |= wrong
-        self._good |= set(good)
-        return texts
-
-    def _run(self, task: Callable[..., Any], *arguments: Any, on: list[str]) -> dict[str, Any]:
-        """Return what a task returns on some workers, or how it failed there."""
         try:
-            found: dict[str, Any] = self._client.run(
-                task, *arguments, workers=on, on_error="return"
+            return self._roster.check(
+                list(self._known()), lambda address: self._said(address, task, *arguments)
             )
+        except WorkersLostError:
+            raise
         except Exception as error:  # a lost connection raises errors of many kinds
-            raise WorkersLostError(
-                f"the scheduler {self._scheduler} does not answer ({_reason(error)})."
-            ) from error
-        return found
+            raise self._lost(error) from error
 
-    def _known(self) -> list[str]:
-        """Return the addresses of all workers."""
+    def _said(self, address: str, task: Callable[..., str], *arguments: Any) -> tuple[Any, Any]:
+        """Ask a worker whether it can be used, and its libraries; give it its device."""
+        said = self._on(address, checked, __version__, task, *arguments)
+        if said:
+            return said, None
+        if self._devices:
+            device = self._devices[next(self._numbers) % len(self._devices)]
+            self._on(address, os.environ.update, {DEVICE: device})
+        return said, self._on(address, libraries)
+
+    def _on(self, address: str, task: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a task returns on a worker, or how it failed there."""
+        found = self._client.run(task, *arguments, workers=[address], on_error="return")
+        return found[address]
+
+    def _asked(self, call: Callable[[Any], Any]) -> Any:
+        """Return what the scheduler answers to a call of the client."""
         try:
-            found = self._client.scheduler_info(n_workers=-1)["workers"]
-            if self._client.status != "running":
-                raise OSError("it was lost")
-        except Exception as error:
-            raise WorkersLostError(
-                f"the scheduler {self._scheduler} does not answer ({_reason(error)})."
-            ) from error
-        return list(found)
+            if self._is_silent:
+                raise TimeoutError(f"no answer within {ANSWER:.0f} s")
+            return Question(call, self._client).answer(ANSWER)
+        except Exception as error:  # a lost connection raises errors of many kinds
+            self._is_silent = isinstance(error, TimeoutError)
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> WorkersLostError:
+        return WorkersLostError(
+            f"the scheduler {self._scheduler} does not answer ({reason(error)})."
+        )
+
+    def _known(self) -> dict[str, Any]:
+        """Return what the scheduler knows about each worker, by its address."""
+        found = self._asked(lambda client: client.scheduler_info(n_workers=-1))["workers"]
+        if self._client.status != "running":
+            raise self._lost(OSError("it was lost"))
+        return dict(found)
 
     @property
     def _has_jobs(self) -> bool:
@@ -260,7 +295,7 @@ class DaskWorkers:
         return any(getattr(one, "job_id", None) for one in jobs.values())
 
     def _usable(self) -> list[str]:
-        return [address for address in self._known() if address in self._good]
+        return [address for address in self._known() if address in self._roster.good]
 
     def close(self, *, stop: bool = False) -> None:
         """End the workers that were started here.
@@ -299,69 +334,6 @@ def job_options(memory: float) -> tuple[dict[str, Any], int]:
     return options, cores
 
 
-def _with_threads(threads: int, task: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a task returns that computes with so many threads."""
-    import torch
-
-    torch.set_num_threads(threads)
-    return _called(task, *arguments)
-
-
-def _checked(expected: str, task: Callable[..., str], *arguments: Any) -> str:
-    """Return why a worker cannot compute; the first reason is another version."""
-    if expected != __version__:
-        return (
-            f"the worker on {platform.node()} has napari-cellinr {__version__}, not {expected}; "
-            "install the same version on all workers."
-        )
-    return str(_called(task, *arguments))
-
-
-def _said(address: str, said: Any) -> str:
-    """Return why a worker is left out; one without this module cannot say so."""
-    if not isinstance(said, BaseException):
-        return str(said)
-    return (
-        f"the worker {address} cannot be checked ({_reason(said)}); install napari-cellinr "
-        f"{__version__} on all workers."
-    )
-
-
-def _libraries() -> dict[str, str]:
-    """Return the versions of packages on which results depend, and the name of this computer."""
-    found = {"computer": platform.node()}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def _other_libraries(there: Mapping[str, str] | BaseException) -> str:
-    """Return a warning if a worker has other versions of packages; otherwise an empty text."""
-    if isinstance(there, BaseException):
-        return ""
-    here = _libraries()
-    others = [
-        f"{name} {there.get(name, 'of no version')} instead of {here[name]}"
-        for name in LIBRARIES
-        if name in here and there.get(name) != here[name]
-    ]
-    if not others:
-        return ""
-    return (
-        f"a worker on {there['computer']} has {' and '.join(others)}: its parts may differ from "
-        "others in the last digits. Install the same versions for results that are equal."
-    )
-
-
-def _called(task: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a task returns; its lazy arrays are read here, and not by other workers."""
-    import dask
-
-    with dask.config.set(scheduler="synchronous"):
-        return task(*arguments)
-
-
 def _distributed() -> Any:
     try:
         import distributed
@@ -393,8 +365,3 @@ def _silence() -> None:
     for name in {"asyncio", "distributed", "tornado", *names}:
         if name.partition(".")[0] in {"asyncio", "distributed", "tornado"}:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def _reason(error: BaseException) -> str:
-    """Return one line for an error."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
