@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import special
 from cases import CASES, LITTLE, SEED
 from common.page import PAGES, table, write_page
 from data import ROOT
@@ -67,6 +68,7 @@ def write_report(build: Path) -> None:
         reliability=reliability(),
         flows=flow_table(),
         brightness=brightness_table(),
+        special=table(special.HEADS, special.kept()) if special.kept() else "not run",
         crossing=crossing_table(),
         crossing_picture=crossing_picture(),
         pictures="\n\n".join(_shown(build, name) for name in PICTURES if name in scores),

@@ -48,12 +48,6 @@ class ReconstructionInParts(MethodInParts):
     def measured(self, image: Image, config: NSTMConfig) -> tuple[list[dict[str, Any]], list[str]]:
         """Return what the parts share: the times of the frames, as far as the optics state them."""
         optics: Any = config.optics
-        if config.motion_channel and image.sizes.get("C", 1) > 1:
-            raise ConfigError(
-                f"motion_channel {config.motion_channel} was given; in parts, every channel is "
-                "reconstructed with its own motion. Leave it empty, or choose one channel "
-                "(--channel), or a crop that fits into memory."
-            )
         times = None if optics.frame_times is None else list(optics.frame_times)
         if times is not None and len(times) != image.sizes["T"]:
             raise ConfigError(
