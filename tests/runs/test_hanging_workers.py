@@ -19,7 +19,7 @@ from napari_cellinr.runs.scale import parts, patience, run
 from napari_cellinr.runs.scale.executors import late, of_dask, open_workers, roster
 from napari_cellinr.runs.scale.executors.late import Late
 from napari_cellinr.runs.scale.executors.on_workers import libraries
-from napari_cellinr.runs.scale.executors.questions import Question
+from napari_cellinr.runs.scale.executors.questions import NoAnswerError, Question
 from napari_cellinr.runs.scale.executors.roster import Roster
 from napari_cellinr.runs.scale.make import make_plan
 from napari_cellinr.runs.scale.parts import compute, part_job
@@ -165,9 +165,18 @@ def test_whoever_finishes_no_task_is_late(monkeypatch):
 
 def test_a_call_without_an_answer_is_given_up():
     question = Question(time.sleep, 1000)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(NoAnswerError):
         question.answer(0.01)
     assert not question.is_answered
+
+
+def test_the_error_of_a_call_is_no_missing_answer():
+    def refused():
+        raise TimeoutError("no connection")
+
+    with pytest.raises(TimeoutError, match="no connection") as error:
+        Question(refused).answer(10)
+    assert not isinstance(error.value, NoAnswerError)
     with pytest.raises(ZeroDivisionError):
         Question(lambda: 1 / 0).answer(10)
 

@@ -112,9 +112,9 @@ def test_workers_that_come_later_are_checked(connected):
 
 
 def test_a_scheduler_without_workers_is_waited_for_and_then_named(connected, monkeypatch):
-    monkeypatch.setattr(of_dask, "PATIENCE", 0.02)
     waiting = connected(Client()).ready(str)
     assert next(waiting) == "waiting for the first worker of tcp://a:1"
+    monkeypatch.setattr(of_dask, "PATIENCE", 0.0)
     with pytest.raises(FitError, match=r"no worker has come .* `dask worker tcp://a:1 --nthreads"):
         exhaust(waiting)
 
@@ -133,7 +133,6 @@ def test_jobs_of_slurm_wait_as_long_as_their_queue(connected, monkeypatch):
 
 def test_after_a_restart_nobody_is_left_out(connected, monkeypatch):
     """Addresses are given anew: that of a worker that was left out may be that of another one."""
-    monkeypatch.setattr(of_dask, "OTHERS", 0.02)
     client = Client(a={"wrong": "it is too old."}, b={})
     workers = connected(client)
     ended(workers.ready(str))
@@ -148,6 +147,7 @@ def test_after_a_restart_nobody_is_left_out(connected, monkeypatch):
     workers.restart()
     waiting = workers.ready(str)
     next(waiting)  # others may still come
+    monkeypatch.setattr(of_dask, "OTHERS", 0.0)
     with pytest.raises(FitError, match="no worker can compute the plan: it is too old"):
         exhaust(waiting)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Question"]
+__all__ = ["NoAnswerError", "Question"]
+
+
+class NoAnswerError(TimeoutError):
+    """A call has not ended in time, unlike a `TimeoutError` that it has ended with."""
 
 
 class Question:
@@ -54,12 +58,9 @@ class Question:
 
         Raises
         ------
-        TimeoutError
+        NoAnswerError
             If there is none.
         """
-        try:
-            return self._found.result(seconds)
-        except TimeoutError as error:
-            if self.is_answered:  # it is the answer
-                raise
-            raise TimeoutError(f"no answer within {seconds:.0f} s") from error
+        if not wait([self._found], seconds).done:
+            raise NoAnswerError(f"no answer within {seconds:.0f} s")
+        return self._found.result()

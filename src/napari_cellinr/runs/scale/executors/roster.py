@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from napari_cellinr import __version__
 from napari_cellinr.runs.scale.executors.on_workers import other_libraries
-from napari_cellinr.runs.scale.executors.questions import Question
+from napari_cellinr.runs.scale.executors.questions import NoAnswerError, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,9 +62,7 @@ class Roster:
         for address, question in list(self._open.items()):
             try:
                 said, libraries = question.answer(max(0.0, end - time.monotonic()))
-            except TimeoutError:
-                if question.is_answered:  # it is the error of a connection
-                    raise
+            except NoAnswerError:
                 texts += self._silent(address, question.seconds)
                 continue
             del self._open[address]
