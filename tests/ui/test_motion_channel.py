@@ -1,5 +1,7 @@
 """Of a merged layer of several channels, a reconstruction has the scene of one: it lies at that."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,11 +55,11 @@ def merged(viewer):
     return next(iter(viewer.layers))
 
 
-def run(viewer, put_job, idle, job):
+def run(viewer, put_job, idle, job, channel=str(MOTION_CHANNEL)):
     put_job("reconstruct", job)
     dock = ReconstructDock(viewer)
     viewer.window.add_dock_widget(dock, name="Reconstruct motion")
-    dock.form.field("motion_channel").set_value(str(MOTION_CHANNEL))
+    dock.form.field("motion_channel").set_value(channel)
     dock._allow()
     dock.run()
     idle(dock)
@@ -84,6 +86,29 @@ def test_a_scene_lies_at_its_channel_and_is_not_repeated_in_the_others(
     at = [arrows.data_to_world(one)[1] for one in arrows.data[:, 0]]
     at += [tracks.data_to_world(one)[1] for one in tracks.data[:, 1:]]
     assert set(at) == {MOTION_CHANNEL}
+
+
+class EveryChannel(OneChannel):
+    """The same with the scenes of all channels."""
+
+    def __call__(self, image, config, monitor):
+        fitted = yield from super().__call__(image, config, monitor)
+        scenes = {"units": [1.0, 1.0], "motion": config.single_motion_channel()}
+        images = (image, *fitted.images[1:])
+        return replace(fitted, images=images, model={**fitted.report["field"], "scenes": scenes})
+
+
+@pytest.mark.parametrize("channel", ["all", "1"])
+def test_the_scenes_of_all_channels_lie_at_their_channels(merged, viewer, put_job, idle, channel):
+    dock = run(viewer, put_job, idle, EveryChannel(), channel)
+    scene = next(one for one in viewer.layers if one.name.startswith("reconstructed"))
+    np.testing.assert_array_equal(scene.data, merged.data)
+    place = (2, 1, 3, 4)
+    np.testing.assert_allclose(scene.data_to_world(place), merged.data_to_world(place))
+    dock.dispatcher.offers.show_named("tracks")
+    tracks = next(one for one in viewer.layers if type(one).__name__ == "Tracks")
+    at = {tracks.data_to_world(one)[1] for one in tracks.data[:, 1:]}
+    assert at == {0 if channel == "all" else 1}
 
 
 def test_a_running_reconstruction_lies_at_its_channel_whichever_one_is_displayed(

@@ -39,8 +39,9 @@ _TRACKS: Final = 60
 def layers_of(fitted: Fitted) -> Sequence[Shown]:
     """Return the layers of a reconstruction; all but scene and arrows are added on request."""
     named = dict(zip(fitted.roles, fitted.images, strict=True))
-    channels = _channels(named["result"])
-    scene = channels[0]
+    several = fitted.model.get("scenes")  # of the channels of the recording, which are one layer
+    channels = [named["result"]] if several else _channels(named["result"])
+    scene = channels[0].take("C", several["motion"] or 0) if several else channels[0]
     shown = [
         Shown(image, on_request=place > 0, limits=contrast_of(image), role=role)
         for place, (image, role) in enumerate(zip(channels, _roles(channels), strict=True))
